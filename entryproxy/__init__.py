@@ -1,0 +1,1 @@
+"""One TLS entry in front of many tenants' gateways."""

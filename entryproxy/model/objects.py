@@ -1,0 +1,48 @@
+"""Kubernetes objects as the sources hand them to the compiler: only the labelled kinds, only the fields that matter."""
+
+from __future__ import annotations
+
+import msgspec
+
+from entryproxy.model.secret import PrivateBytes
+
+TENANT_LABEL = "entryproxy.higress.io/tenant"
+TLS_SECRET_TYPE = "kubernetes.io/tls"  # noqa: S105 - a type name
+
+
+class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True):
+    """A ConfigMap with our label. `tenant` is the label's value, not yet judged; `data` maps keys to text."""
+
+    namespace: str
+    name: str
+    tenant: str
+    created: str  # creationTimestamp, RFC 3339; orders claims (routing rule 3), then namespace/name
+    uid: str = ""
+    version: str = ""
+    data: dict[str, str]
+    origin: str = ""  # where a person finds it: file name, or empty for the cluster
+
+    @property
+    def reference(self) -> str:
+        return f"ConfigMap {self.namespace}/{self.name}"
+
+
+class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A kubernetes.io/tls Secret with our label."""
+
+    namespace: str
+    name: str
+    tenant: str
+    created: str
+    uid: str = ""
+    version: str = ""
+    certificate_pem: bytes
+    key_pem: PrivateBytes
+    origin: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"Secret {self.namespace}/{self.name}"
+
+
+LabelledObject = LabelledConfigMap | LabelledSecret

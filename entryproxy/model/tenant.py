@@ -1,0 +1,122 @@
+"""Tenants and the platform: the YAML that operators write, validated, and what workers get of it.
+
+`TenantSpec` and `PlatformSpec` are the documents as written (`tenant.yaml`, `settings.yaml`), with camelCase names, unknown fields
+refused. `Tenant` and `Platform` are the compiled results: defaults merged, domains that lost their claim left out, certificates attached.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from entryproxy.model.certificate import Certificate
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A part of a YAML document that people write."""
+
+
+class Limits(Document, frozen=True, kw_only=True):
+    """Per tenant; 0 means no limit. `connections` counts concurrent requests in the whole pod."""
+
+    request_body_bytes: Count = 0
+    requests_per_second: Count = 0
+    connections: Count = 0
+
+
+class Timeouts(Document, frozen=True, kw_only=True):
+    """Seconds. There is no total deadline."""
+
+    connect: Seconds = 2.0
+    first_byte: Seconds = 300.0
+    idle: Seconds = 300.0
+
+
+class Hsts(Document, frozen=True, kw_only=True):
+    """Strict-Transport-Security (RFC 6797); max_age in seconds."""
+
+    max_age: Count = 31_536_000
+    include_sub_domains: bool = False
+
+
+class Gateway(Document, frozen=True, kw_only=True):
+    """Where a tenant's gateway is. `namespace` "" means `<tenant>-gateway`; `addresses` ("host:port") win over the Service.
+
+    server_name: the name that a `protocol: https` gateway's certificate must carry; "" means the name that is dialled.
+    """
+
+    namespace: str = ""
+    service: str = "higress-gateway"
+    port: Port = 80
+    protocol: Literal["http", "h2c", "https"] = "http"
+    balance: Literal["service", "endpoints"] = "service"
+    addresses: tuple[str, ...] = ()
+    server_name: str = ""
+
+
+class TenantSpec(Document, frozen=True, kw_only=True):
+    """`tenant.yaml` as written. `release` belongs to the controller and is only carried here."""
+
+    domains: tuple[str, ...] = ()
+    gateway: Gateway = Gateway()
+    https_redirect: bool | None = None
+    hsts: Hsts | bool = False
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    release: dict[str, Any] | None = None
+    namespace: dict[str, Any] | None = None
+
+
+class TlsSpec(Document, frozen=True, kw_only=True):
+    min_version: Literal["1.2", "1.3"] = "1.2"
+
+
+class PlatformSpec(Document, frozen=True, kw_only=True):
+    """`settings.yaml` as written."""
+
+    system_domain: str
+    unknown_sni: Literal["reject", "default"] = "reject"
+    https_redirect: bool = True
+    trusted_proxies: tuple[str, ...] = ()
+    tls: TlsSpec = TlsSpec()
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant in force. `domains` are the custom hosts it owns, in normal form, wildcards as "*.customer.com".
+
+    gateway_addresses: what to dial, "host:port" each, names and IP literals alike. gateway_name: what a `https` gateway's
+    certificate must carry. gateway_ca_pem: what it is verified against, "" for the system's trust store.
+    budget_slot: row in the table of budgets that a pod's workers share; -1 when the tenant has neither rate nor connection limit.
+    """
+
+    id: str
+    domains: tuple[str, ...] = ()
+    gateway_addresses: tuple[str, ...]
+    gateway_protocol: Literal["http", "https"] = "http"
+    gateway_name: str = ""
+    gateway_ca_pem: str = ""
+    https_redirect: bool = True
+    hsts: str = ""  # the field's value, "" for none
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    certificates: tuple[Certificate, ...] = ()
+    source: str = ""  # "namespace/name" of its ConfigMap
+    budget_slot: int = -1
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """The platform in force."""
+
+    system_domain: str
+    unknown_sni: Literal["reject", "default"] = "reject"
+    https_redirect: bool = True
+    trusted_proxies: tuple[str, ...] = ()
+    tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    certificates: tuple[Certificate, ...] = ()

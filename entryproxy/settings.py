@@ -1,0 +1,77 @@
+"""Every setting and every limit, each with its unit in its name; the only reader of the environment.
+
+`ServeSettings` is what an operator chooses (command line, then `ENTRYPROXY_<OPTION>`, then the default). `EdgeLimits` is what
+the entry imposes on every peer whatever the tenant says; it is one object so that a test can shrink a limit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """How one pod serves. Ports of 0 ask the kernel for a free one; the supervisor prints what it got."""
+
+    source: str
+    namespace: str = "higress-system"
+    bind: str = "0.0.0.0"  # noqa: S104 - a front door listens everywhere unless told otherwise
+    https_port: int = 8443
+    http_port: int = 8080
+    admin_port: int = 9090
+    admin_bind: str = "0.0.0.0"  # noqa: S104 - kubelet and Prometheus come from other addresses
+    workers: int = 1
+    proxy_protocol: bool = False
+    state_dir: str | None = None
+    drain_delay_seconds: float = 5.0
+    drain_timeout_seconds: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeLimits:
+    """What every peer of a worker meets, whoever it is. Sizes in bytes, times in seconds, counts per worker."""
+
+    # -- a client's connection
+    connections_max: int = 16_384
+    connections_per_tenant_max: int = 12_288
+    handshake_seconds: float = 10.0
+    client_hello_bytes_max: int = 65_536
+    keepalive_idle_seconds: float = 75.0
+    requests_per_connection_max: int = 100_000
+    linger_seconds: float = 5.0
+    flush_seconds: float = 30.0
+    linger_bytes_max: int = 1_048_576
+    # -- a request's head
+    head_seconds: float = 10.0
+    request_line_bytes_max: int = 8_192
+    head_bytes_max: int = 32_768
+    fields_max: int = 100
+    # -- bodies
+    chunk_line_bytes_max: int = 1_024
+    trailer_bytes_max: int = 8_192
+    rate_minimum_bytes_per_second: float = 240.0
+    rate_grace_seconds: float = 30.0
+    client_write_high_bytes: int = 65_536
+    gateway_write_high_bytes: int = 65_536
+    pipelined_bytes_max: int = 65_536
+    # -- gateways
+    gateway_head_bytes_max: int = 65_536
+    gateway_idle_seconds: float = 60.0
+    gateway_idle_connections_max: int = 256
+    gateway_connections_max: int = 4_096
+    ejection_failures: int = 3
+    ejection_base_seconds: float = 1.0
+    ejection_seconds_max: float = 60.0
+    resolve_ttl_seconds: float = 10.0
+    # -- what a worker remembers
+    tls_contexts_max: int = 1_024
+    remembered_heads_max: int = 1_024
+    remembered_head_bytes_max: int = 4_096
+
+
+def from_environment(option: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The value of `ENTRYPROXY_<OPTION>` for the long option name `option` ("https-port"), or None when unset."""
+    values = os.environ if environment is None else environment  # noqa: TID251
+    return values.get("ENTRYPROXY_" + option.upper().replace("-", "_"))
