@@ -1,0 +1,156 @@
+"""What the connections of one worker share: configuration in force, limits, timers, memories, counters, the log."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import os
+import time
+from typing import TYPE_CHECKING
+
+from entryproxy.edge.contexts import ContextCache
+from entryproxy.edge.deadlines import DeadlineWheel
+from entryproxy.edge.heads import AnswerMemory, RequestMemory
+from entryproxy.edge.http1 import Http1Connection
+from entryproxy.edge.resolver import Resolver
+from entryproxy.edge.tenants import TenantState
+from entryproxy.edge.trust import TrustedProxies
+from entryproxy.model.tenant import Platform
+from entryproxy.model.snapshot import Change, Snapshot
+from entryproxy.routing.sni import choose_certificate
+from entryproxy.telemetry.access_line import LineRenderer
+
+if TYPE_CHECKING:
+    import ssl
+
+    from entryproxy.edge.budgets import BudgetTable
+    from entryproxy.edge.transport import ClientTransport
+    from entryproxy.settings import EdgeLimits, ServeSettings
+    from entryproxy.telemetry.access_log import AccessLog
+    from entryproxy.telemetry.counters import WorkerReport
+
+_IDS_AT_A_TIME = 256
+_ID_CHARACTERS = 32
+
+
+class EdgeContext:
+    """One per worker. Connections and exchanges reach everything that outlives them through it."""
+
+    def __init__(
+        self,
+        settings: ServeSettings,
+        limits: EdgeLimits,
+        report: WorkerReport,
+        log: AccessLog,
+        budgets: BudgetTable,
+        ticket_secret: bytes,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self.proxy_protocol = settings.proxy_protocol
+        self.https_port = settings.https_port
+        self.http_port = settings.http_port
+        self.report = report
+        self.log = log
+        self.budgets = budgets
+        self.wheel = DeadlineWheel(self.loop)
+        self.lines = LineRenderer()
+        self.resolver = Resolver(self.loop, limits.resolve_ttl_seconds)
+        self.contexts = ContextCache(limits.tls_contexts_max, ticket_secret)
+        self.requests_tls = RequestMemory(self, secure=True)
+        self.requests_plain = RequestMemory(self, secure=False)
+        self.answers = AnswerMemory(limits.remembered_heads_max, limits.remembered_head_bytes_max)
+        self.snapshot = Snapshot.build(Platform(system_domain=""), generation=0)
+        self.tenants: dict[str, TenantState] = {}
+        self.links: dict[ClientTransport, None] = {}
+        self.draining = False
+        self._trusted = TrustedProxies(())
+        self._ids: list[bytes] = []
+        self._date = (0, b"")
+
+    # -- configuration
+
+    def apply(self, change: Change) -> None:
+        """Put a change in force. What is under way keeps what it started with."""
+        old, new = self.snapshot, self.snapshot.apply(change)
+        if new.platform.trusted_proxies != old.platform.trusted_proxies:
+            self._trusted = TrustedProxies(new.platform.trusted_proxies)
+        for tenant_id in [key for key in self.tenants if key not in new.tenants]:
+            self.tenants.pop(tenant_id).pool.retire()
+        for tenant in change.tenants:
+            state = self.tenants.get(tenant.id)
+            if state is None:
+                self.tenants[tenant.id] = TenantState(self, tenant)
+            else:
+                state.reconfigure(tenant)
+        self.snapshot = new
+
+    # -- connections
+
+    def admit(self, link: ClientTransport) -> bool:
+        """Whether the worker has room for one more connection."""
+        if len(self.links) >= self.limits.connections_max:
+            self.report.reject("connections")
+            return False
+        self.links[link] = None
+        self.report.client_connections += 1
+        return True
+
+    def admit_to_tenant(self, link: ClientTransport) -> bool:
+        """Whether the tenant that the SNI names may have one more connection: nobody takes the whole worker."""
+        state = self.tenants.get(link.server_tenant or "")
+        if state is None:
+            return True
+        if state.connections >= self.limits.connections_per_tenant_max:
+            self.report.reject("tenant_share")
+            return False
+        state.connections += 1
+        link.tenant_state = state
+        return True
+
+    def leave(self, link: ClientTransport) -> None:
+        """A connection is gone."""
+        if link in self.links:
+            del self.links[link]
+            self.report.client_connections -= 1
+            if link.tenant_state is not None:
+                link.tenant_state.connections -= 1
+                link.tenant_state = None
+
+    def make_http1(self, link: ClientTransport) -> Http1Connection:
+        return Http1Connection(self, link)
+
+    def choose_context(self, name: str | None) -> tuple[ssl.SSLContext, str | None] | None:
+        """The TLS context for a server name with the tenant that every request's Host must lead to (None: any); None to refuse."""
+        choice = choose_certificate(self.snapshot, name, time.time())
+        context = self.contexts.find(choice.candidates, choice.tenant_id, self.snapshot.platform.tls_min_version)
+        if context is None:
+            return None
+        if not choice.covered and choice.tenant_id:
+            uncovered = self.report.uncovered
+            uncovered[choice.tenant_id] = uncovered.get(choice.tenant_id, 0) + 1
+        return context, None if choice.any_host else choice.tenant_id
+
+    # -- small services
+
+    def trusts(self, address: str) -> bool:
+        """Whether this peer may speak for others."""
+        return self._trusted.contains(address)
+
+    def real_client(self, forwarded_for: str, peer: str) -> str:
+        """The client's address as trusted proxies tell it."""
+        return self._trusted.client_behind(forwarded_for, peer)
+
+    def new_request_id(self) -> bytes:
+        """32 hexadecimal digits from the system's random source, drawn many at a time."""
+        if not self._ids:
+            digits = os.urandom(_IDS_AT_A_TIME * _ID_CHARACTERS // 2).hex().encode()
+            self._ids = [digits[at : at + _ID_CHARACTERS] for at in range(0, len(digits), _ID_CHARACTERS)]
+        return self._ids.pop()
+
+    def http_date(self) -> bytes:
+        """Now as an IMF-fixdate (RFC 9110 §5.6.7), made once a second."""
+        second = int(time.time())
+        if second != self._date[0]:
+            self._date = (second, email.utils.formatdate(second, usegmt=True).encode())
+        return self._date[1]

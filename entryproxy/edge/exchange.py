@@ -1,0 +1,428 @@
+"""One request from its head to its last log line, the phases top to bottom.
+
+begin → (limits) → a gateway connection, idle or dialled → send → answer relayed as it comes → finish. What can go wrong
+ends in `fail` (the entry answers, or cuts what it has begun), `gateway_lost` or `client_gone`; each ends in `_finish`, once.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter, time
+from typing import TYPE_CHECKING
+
+from entryproxy.edge.heads import forwarded_fields, websocket_accept
+from entryproxy.edge.relay import AnswerRelay
+from entryproxy.edge.tunnel import Tunnel
+from entryproxy.edge.upload import Upload, body_too_large
+from entryproxy.errors import EntryError, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from entryproxy.edge.heads import KnownAnswer, KnownRequest
+    from entryproxy.edge.http1 import Http1Connection
+    from entryproxy.edge.tenants import TenantState
+    from entryproxy.edge.upstream import GatewayConnection
+
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110 §9.2.2
+_CLIENT_CLOSED = 499
+"""nginx's status for a client that left before its answer; only ever logged and counted."""
+PROTOCOL = "HTTP/1.1"
+
+
+class Exchange:
+    """A routed request and its answer. Everything it needs of the configuration it took at the start and keeps."""
+
+    __slots__ = (
+        "_connection",
+        "_error",
+        "_first_byte",
+        "_gateway",
+        "_relay",
+        "_retried",
+        "_row",
+        "_started",
+        "_state",
+        "_status",
+        "_tunnel",
+        "_upload",
+        "_upload_open",
+        "done",
+        "edge",
+        "hsts",
+        "http",
+        "keep_alive",
+        "known",
+        "method",
+        "minor",
+        "plain",
+        "received",
+        "request_id",
+        "sent",
+        "target",
+        "timeouts",
+    )
+
+    def __init__(self, http: Http1Connection, known: KnownRequest, method: bytes, target: bytes, minor: int) -> None:
+        state = known.state
+        assert state is not None
+        # -- the request
+        self.http = http
+        self.edge = http.edge
+        self.known = known
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.request_id = http.edge.new_request_id()
+        # -- the tenant, as it was when the request began
+        self._state: TenantState = state
+        self._row = -1
+        self.timeouts = state.tenant.timeouts
+        self.hsts = state.hsts if http.link.secure else b""
+        # -- progress
+        self._started = perf_counter()
+        self._first_byte: float | None = None
+        self._connection: GatewayConnection | None = None
+        self._gateway: str | None = None
+        self._retried = False
+        self._upload: Upload | None = None
+        self._upload_open = False
+        self._relay: AnswerRelay | None = None
+        self._tunnel: Tunnel | None = None
+        self._status = 0
+        self._error: str | None = None
+        self.received = 0
+        self.sent = 0
+        self.done = False
+        self.keep_alive = True
+        self.plain = False
+
+    @property
+    def tenant_id(self) -> str:
+        return self._state.tenant.id
+
+    @property
+    def is_waiting_for_client(self) -> bool:
+        """The body is not complete and nothing but the client holds it up, nor has the gateway begun to answer."""
+        return self._upload_open and self._relay is None and self._connection is not None
+
+    # -- begin
+
+    def begin(self) -> None:
+        """Pass the tenant's limits and find a gateway connection."""
+        state, fields = self._state, self.known.fields
+        state.report.in_flight += 1
+        if state.gated:
+            try:
+                self._row = state.enter()
+            except EntryError as error:
+                self.edge.report.reject(error.reason)
+                self.fail(error)
+                return
+        if not self.known.plain:
+            limit = state.tenant.limits.request_body_bytes
+            if limit and fields.content_length is not None and fields.content_length > limit:
+                self.edge.report.reject("body_too_large")
+                self.fail(body_too_large(limit))
+                return
+            if fields.chunked or fields.content_length:
+                self._upload = Upload(self, chunked=fields.chunked, bytes_max=limit)
+                self._upload_open = True
+        self.plain = (
+            self.keep_alive and self.minor == 1 and not self.hsts and not fields.upgrade and self.method != b"HEAD"
+        )
+        connection = state.pool.take()
+        if connection is not None:
+            self.connected(connection)
+        else:
+            state.pool.connect(self)
+
+    def connected(self, connection: GatewayConnection) -> None:
+        """Send the request's head, and the body bytes that came with it."""
+        self._connection = connection
+        self._gateway = connection.endpoint.address
+        connection.begin(self, self._gateway_head())
+        if self.http.is_write_paused:
+            connection.pause_reading()
+        if self._upload is not None:
+            self.http.release_reading()
+            self._upload.attach(connection)
+        self.http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
+
+    def _gateway_head(self) -> bytes:
+        http, known = self.http, self.known
+        if not http.link.trusted:
+            return b"%b %b HTTP/1.1\r\n%b%bX-Request-Id: %b\r\n\r\n" % (
+                self.method,
+                self.target,
+                known.forwarded,
+                http.client_lines,
+                self.request_id,
+            )
+        fields = known.fields
+        assert known.route is not None
+        return b"%b %b HTTP/1.1\r\n%b%bX-Request-Id: %b\r\n\r\n" % (
+            self.method,
+            self.target,
+            forwarded_fields(fields, known.route, http.link.secure, trusted=True),
+            http.client_lines_after(fields.forwarded_for),
+            self.request_id,
+        )
+
+    # -- the request's body
+
+    def body(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Pieces of the body, as the client sent them."""
+        upload = self._upload
+        if upload is None or self.done:
+            return
+        try:
+            upload.send(pieces)
+        except EntryError as error:
+            self.edge.report.reject(error.reason)
+            self.fail(error)
+            return
+        if self._connection is None:
+            self.http.hold_reading()
+        self.http.set_deadline(self.timeouts.idle)
+
+    def body_end(self, trailers: bytes = b"") -> None:
+        """The body is complete."""
+        if self._upload is not None and not self.done:
+            self._upload_open = False
+            self._upload.end(trailers)
+            if self._relay is None:
+                self.http.set_deadline(self.timeouts.first_byte)
+
+    # -- the answer
+
+    def relay_whole(self, known: KnownAnswer, body: bytes, connection: GatewayConnection) -> None:
+        """The common answer: head and body came together and go on together."""
+        if self._upload_open or not self.keep_alive:  # the client must be told that the connection ends
+            self.relay_head(known, until_close=False)
+            if body:
+                self.relay_body((body,))
+            self.answered(connection, keep=True)
+            return
+        data = known.whole + body
+        self._first_byte = perf_counter() - self._started
+        self._status = known.head.status
+        self.sent += len(data)
+        self.http.link.write(data)
+        self.answered(connection, keep=True)
+
+    def relay_interim(self, known: KnownAnswer) -> None:
+        """A 1xx, passed on as it is (RFC 9110 §15.2); HTTP/1.0 knows none."""
+        self.http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
+        if self.minor:
+            data = known.start + b"\r\n"
+            self.sent += len(data)
+            self.http.link.write(data)
+
+    def relay_head(self, known: KnownAnswer, *, until_close: bool) -> None:
+        """The final head of an answer whose body follows."""
+        self._first_byte = perf_counter() - self._started
+        self._status = known.head.status
+        if self._upload_open and (self._status >= 400 or self.known.fields.expect_continue):
+            self.keep_alive = False  # the rest of the body may never be read
+        if self.edge.draining:
+            self.keep_alive = False
+        self._relay = AnswerRelay(self, known)
+        self._relay.send_head(known)
+        self.http.set_deadline(self.timeouts.idle)
+
+    def relay_body(self, pieces: Sequence[bytes | memoryview]) -> None:
+        assert self._relay is not None
+        self._relay.send_body(pieces)
+        self.http.set_deadline(self.timeouts.idle)
+
+    def relay_end(self, trailers: bytes = b"") -> None:
+        assert self._relay is not None
+        self._relay.send_end(trailers)
+
+    def answered(self, connection: GatewayConnection, *, keep: bool) -> None:
+        """The answer is complete; the connection goes back to the pool if nothing is left in it or owed to it."""
+        pool = connection.pool
+        pool.succeeded(connection.endpoint)
+        self._connection = None
+        pool.release(connection, keep=keep and not self._upload_open and not connection.answer_closes)
+        self._finish()
+        self.http.exchange_done(keep_alive=self.keep_alive, body_unread=self._upload_open)
+
+    # -- upgrades
+
+    def switch_protocols(self, known: KnownAnswer) -> bool:
+        """The gateway's 101; False when it is not what the client asked for (RFC 9110 §7.8, RFC 6455 §4.1)."""
+        asked, got = self.known.fields.upgrade, known.head.upgrade
+        connection = self._connection
+        if asked is None or got is None or connection is None or self._upload_open:
+            return False
+        offered = {protocol.strip().lower() for protocol in asked.split(b",")}
+        if not {protocol.strip().lower() for protocol in got.split(b",")} <= offered:
+            return False
+        websocket = got.strip().lower() == b"websocket"
+        key = self.known.fields.websocket_key
+        if websocket and (key is None or known.head.websocket_accept != websocket_accept(key)):
+            return False
+        self._first_byte = perf_counter() - self._started
+        self._status = 101
+        data = b"%bConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % (known.start, got)
+        self.sent += len(data)
+        self.http.link.write(data)
+        self._tunnel = Tunnel(self.http.link, connection, websocket=websocket)
+        self.keep_alive = False
+        self.http.set_deadline(self.timeouts.idle)
+        self.http.tunnel_opened()
+        if self.edge.draining:
+            self._tunnel.drain()
+        return True
+
+    @property
+    def is_tunnel(self) -> bool:
+        return self._tunnel is not None
+
+    def tunnel_up(self, data: bytes) -> None:
+        assert self._tunnel is not None
+        self.received += len(data)
+        self._tunnel.up(data)
+        self.http.set_deadline(self.timeouts.idle)
+
+    def tunnel_down(self, data: bytes) -> None:
+        assert self._tunnel is not None
+        self.sent += self._tunnel.down(data)
+        self.http.set_deadline(self.timeouts.idle)
+
+    def drain(self) -> None:
+        """The pod is going; a request goes on to its end, a WebSocket is told."""
+        if self._tunnel is not None:
+            self._tunnel.drain()
+
+    # -- backpressure
+
+    def gateway_paused(self) -> None:
+        self.http.hold_reading()
+
+    def gateway_resumed(self) -> None:
+        self.http.release_reading()
+
+    def client_paused(self) -> None:
+        if self._connection is not None:
+            self._connection.pause_reading()
+
+    def client_resumed(self) -> None:
+        if self._connection is not None:
+            self._connection.resume_reading()
+            self.http.set_deadline(self.timeouts.idle)
+
+    # -- endings that nobody wished for
+
+    def note_gateway_error(self, reason: str, address: str) -> None:
+        """One address of the gateway failed; another may yet serve."""
+        self._gateway = address
+        self._state.report.gateway_error(reason)
+
+    def gateway_lost(self, connection: GatewayConnection, *, reset: bool) -> None:
+        """The gateway's connection is gone before the answer was complete."""
+        if self.done or self._connection is not connection:
+            return
+        pool = connection.pool
+        pool.release(connection, keep=False)
+        self._connection = None
+        if self._tunnel is not None:
+            self._finish()
+            self.http.exchange_done(keep_alive=False, body_unread=False)
+        elif self._may_retry(connection):
+            self._retried = True
+            pool.connect(self)
+        else:
+            if not connection.answered:
+                pool.failed(connection.endpoint)
+            reason = "gateway_reset" if reset else "gateway_closed"
+            detail = "The gateway broke off before its answer was complete."
+            self.fail(EntryError(502, reason, detail, source=Source.GATEWAY))
+
+    def _may_retry(self, connection: GatewayConnection) -> bool:
+        """A kept connection may have been closed as the request was on its way (RFC 9112 §9.3.1)."""
+        return (
+            connection.reused
+            and not connection.answered
+            and not self._retried
+            and self._upload is None
+            and self.known.fields.upgrade is None
+            and self.method in _IDEMPOTENT
+        )
+
+    def timed_out(self) -> None:
+        """The deadline of the present phase has passed."""
+        if self._tunnel is not None or self._relay is not None:
+            self.fail(EntryError(504, "idle_timeout", "Nothing moved for too long.", source=Source.GATEWAY))
+        elif self._upload_open and not self.http.is_held:
+            self.fail(EntryError(408, "body_timeout", "The request's body did not arrive in time.", close=True))
+        else:
+            detail = "The gateway did not answer in time."
+            self.fail(EntryError(504, "first_byte_timeout", detail, source=Source.GATEWAY))
+
+    def client_gone(self, reason: str = "client_closed") -> None:
+        """The client left, or was given up; so is the work at the gateway."""
+        if self.done:
+            return
+        self._drop_connection(graceful=self._tunnel is not None)
+        if self._tunnel is None:
+            self._error = reason
+            self._status = self._status if self._relay is not None else _CLIENT_CLOSED
+        self._finish()
+
+    def fail(self, error: EntryError) -> None:
+        """End the exchange: with an answer of ours if none has begun, else by cutting it so that it does not look complete."""
+        if self.done:
+            return
+        if error.source is Source.GATEWAY:
+            self._state.report.gateway_error(error.reason)
+        self._drop_connection(graceful=False)
+        self._error = error.reason
+        if self._relay is not None or self._tunnel is not None:
+            self._finish()
+            self.http.cut()
+            return
+        self._status = error.status
+        self._first_byte = perf_counter() - self._started
+        close = error.close or self._upload_open or not self.keep_alive
+        self.sent += self.http.send_problem(error, self.request_id, self.known, self.method, close=close)
+        self._finish()
+        self.http.exchange_done(keep_alive=not close, body_unread=self._upload_open or error.close)
+
+    def _drop_connection(self, *, graceful: bool) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pool.release(connection, keep=False) if graceful else connection.pool.discard(connection)
+
+    # -- finish
+
+    def _finish(self) -> None:
+        """Give back what was taken, count, log; the last thing that happens, once."""
+        self.done = True
+        state = self._state
+        if self._row >= 0:
+            state.leave(self._row)
+        duration = perf_counter() - self._started
+        report = state.report
+        report.in_flight -= 1
+        report.observe(self._status, PROTOCOL, duration, self._first_byte, self.received, self.sent)
+        edge = self.edge
+        edge.log.write(
+            edge.lines.render(
+                time(),
+                self.request_id.decode(),
+                self.known.text,
+                self.http.text_for(self.known.fields),
+                self.method,
+                self.target,
+                PROTOCOL,
+                self._status,
+                self.received,
+                self.sent,
+                duration,
+                self._first_byte,
+                self._gateway,
+                self._error,
+            )
+        )

@@ -1,0 +1,470 @@
+"""A client's HTTP/1.1 connection: finds requests in plaintext, one exchange at a time, answers in order (RFC 9112 §9.3).
+
+Bytes that arrive while an exchange runs and are not its body wait, up to a limit; past it the client isn't read until they can be
+looked at. That bounds memory and keeps the order without a queue of exchanges.
+"""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING
+
+from entryproxy.edge import answers
+from entryproxy.edge.deadlines import Timed
+from entryproxy.edge.exchange import PROTOCOL, Exchange
+from entryproxy.edge.pace import Pace
+from entryproxy.edge.policy import check_request, redirect_location
+from entryproxy.errors import EntryError
+from entryproxy.http1.chunked import ChunkedDecoder
+from entryproxy.http1.head import find_head_end
+from entryproxy.http1.request import ALLOW, RequestFields, RequestLine, parse_request_line
+from entryproxy.telemetry.access_line import ConnectionText, HeadText
+from entryproxy.telemetry.counters import UNKNOWN_TENANT
+
+if TYPE_CHECKING:
+    from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.heads import KnownRequest
+    from entryproxy.edge.transport import ClientTransport
+
+_NO_TEXT = HeadText()
+_HOLD_GATEWAY, _HOLD_PIPELINE = 1, 2
+
+
+class Http1Connection(Timed):
+    """HTTP/1.1 over one ClientTransport, `link`."""
+
+    __slots__ = (
+        "_body_left",
+        "_buffer",
+        "_closing",
+        "_decoder",
+        "_exchange",
+        "_hold",
+        "_looking",
+        "_pace",
+        "_requests",
+        "_scanned",
+        "client_lines",
+        "edge",
+        "is_write_paused",
+        "link",
+        "text",
+    )
+
+    def __init__(self, edge: EdgeContext, link: ClientTransport) -> None:
+        super().__init__()
+        # -- the connection's
+        self.edge = edge
+        self.link = link
+        client = link.client.encode()
+        self.client_lines = b"X-Forwarded-For: %b\r\nX-Real-IP: %b\r\n" % (client, client)
+        self.text = ConnectionText(client=link.client, tls_version=link.tls_version or None)
+        self._requests = 0
+        self._closing = False
+        self._looking = False
+        self._hold = 0
+        self.is_write_paused = False
+        # -- bytes not yet understood
+        self._buffer = b""
+        self._scanned = 0
+        # -- the request's
+        self._exchange: Exchange | None = None
+        self._body_left = 0
+        self._decoder: ChunkedDecoder | None = None
+        self._pace: Pace | None = None
+        self.set_deadline(edge.limits.head_seconds)
+
+    # -- what the transport tells
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            if self._closing:
+                return
+            if self._buffer:
+                data = self._buffer + data
+            self._look(data)
+            return
+        if self._body_left or self._decoder is not None:
+            self._read_body(exchange, data)
+        elif exchange.is_tunnel:
+            exchange.tunnel_up(data)
+        else:
+            self._wait(data)
+
+    def eof_received(self) -> None:
+        """The client sends no more: it has left, as far as a proxy can tell."""
+        if self._exchange is not None:
+            self._closing = True
+            self._exchange.client_gone()
+
+    def connection_lost(self) -> None:
+        self._closing = True
+        self.edge.wheel.clear(self)
+        if self._pace is not None:
+            self._pace.stop()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        self.is_write_paused = True
+        if self._exchange is not None:
+            self._exchange.client_paused()
+            self._watch_pace()
+
+    def resume_writing(self) -> None:
+        self.is_write_paused = False
+        if self._exchange is not None:
+            self._exchange.client_resumed()
+
+    # -- deadlines
+
+    def set_deadline(self, seconds: float) -> None:
+        """From now on something must happen within `seconds`."""
+        edge = self.edge
+        edge.wheel.set(self, edge.loop.time() + seconds)
+
+    def expired(self, now: float) -> None:
+        if self._exchange is not None:
+            self._exchange.timed_out()
+        elif self._buffer:
+            self._refuse(EntryError(408, "head_timeout", "The request's head did not arrive in time.", close=True))
+        else:
+            self._close()
+
+    # -- heads
+
+    def _look(self, data: bytes) -> None:
+        """Start on the request at the head of `data`, and on those behind it that are answered at once."""
+        self._looking = True
+        while True:
+            if data.startswith(b"\r\n"):  # RFC 9112 §2.2 lets one be ignored
+                data = data[2:]
+            self._buffer = b""
+            try:
+                end = self._head_end(data)
+                if end < 0:
+                    break
+                self._scanned = 0
+                self._begin(data, end)
+            except EntryError as error:
+                self._refuse(error)
+            if self._exchange is not None or self._closing or not self._buffer:
+                break
+            data = self._buffer
+        self._looking = False
+
+    def _head_end(self, data: bytes) -> int:
+        """Where the head ends, or -1 after putting `data` aside. Raises EntryError over the limits."""
+        limits = self.edge.limits
+        end = data.find(b"\r\n\r\n", max(self._scanned - 3, 0)) + 4
+        if end == 3:
+            find_head_end(data, self._scanned)  # refuses a head that can't end well any more
+            end = -1
+        if end > limits.head_bytes_max or (end < 0 and len(data) > limits.request_line_bytes_max):
+            self._check_sizes(data)
+        if end < 0:
+            if data and not self._scanned:
+                self.set_deadline(limits.head_seconds)
+            self._scanned = len(data)
+            self._buffer = data
+        return end
+
+    def _check_sizes(self, data: bytes) -> None:
+        limits = self.edge.limits
+        line_end = data.find(b"\r\n")
+        if (line_end if line_end >= 0 else len(data)) > limits.request_line_bytes_max:
+            raise EntryError(414, "request_line_too_long", "The request line is too long.", close=True)
+        if len(data) > limits.head_bytes_max:
+            raise EntryError(431, "head_too_long", "The request's fields are too long.", close=True)
+
+    def _begin(self, data: bytes, end: int) -> None:
+        """A whole head: find its tenant and begin its exchange. Raises EntryError for what is malformed."""
+        line_end = data.find(b"\r\n")
+        if line_end > self.edge.limits.request_line_bytes_max:
+            raise EntryError(414, "request_line_too_long", "The request line is too long.", close=True)
+        line = parse_request_line(data[:line_end])
+        block = data[line_end + 2 : end - 2]
+        heads = self.edge.requests_tls if self.link.secure else self.edge.requests_plain
+        if line.minor == 1 and line.authority is None:
+            known = heads.find(block)
+        else:
+            known = heads.find_as(block, line.authority, line.minor, self.link.server_name)
+        self._requests += 1
+        fields = known.fields
+        if not known.plain:
+            self._expect_body(fields)
+        if end < len(data):
+            self._buffer = data[end:]
+        if known.refusal is not None or not self._serve_here(line, known):
+            self._forward(line, known, end)
+
+    def _expect_body(self, fields: RequestFields) -> None:
+        limits = self.edge.limits
+        if fields.chunked:
+            self._decoder = ChunkedDecoder(
+                chunk_line_bytes_max=limits.chunk_line_bytes_max, trailer_bytes_max=limits.trailer_bytes_max
+            )
+        else:
+            self._body_left = fields.content_length or 0
+
+    def _forward(self, line: RequestLine, known: KnownRequest, head_bytes: int) -> None:
+        try:
+            check_request(self.link, known, line)
+        except EntryError as error:
+            self.edge.report.reject(error.reason)
+            self._answer(error, line, known, head_bytes)
+            return
+        exchange = Exchange(self, known, line.method, line.target, line.minor)
+        exchange.received = head_bytes
+        exchange.keep_alive = self._may_keep_alive(line.minor, known.fields)
+        self._exchange = exchange
+        self.set_deadline(exchange.timeouts.first_byte)
+        exchange.begin()
+        if self._buffer and self._exchange is exchange and (self._body_left or self._decoder is not None):
+            data, self._buffer = self._buffer, b""
+            self._read_body(exchange, data)
+        if self._body_left or self._decoder is not None:
+            self._watch_pace()
+
+    def _may_keep_alive(self, minor: int, fields: RequestFields) -> bool:
+        return (
+            (minor == 1 or fields.connection_keep_alive)
+            and not fields.connection_close
+            and not self.edge.draining
+            and self._requests < self.edge.limits.requests_per_connection_max
+        )
+
+    # -- bodies
+
+    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+        """Body bytes; what follows the body waits."""
+        if self._decoder is not None:
+            self._read_chunked(exchange, self._decoder, data)
+            return
+        left = self._body_left - len(data)
+        if left < 0:
+            self._wait(data[left:])
+            data = data[:left]
+        exchange.received += len(data)
+        self._body_left = max(left, 0)
+        exchange.body((data,))
+        if left <= 0:
+            exchange.body_end()
+
+    def _read_chunked(self, exchange: Exchange, decoder: ChunkedDecoder, data: bytes) -> None:
+        try:
+            pieces = decoder.feed(data)
+        except EntryError as error:
+            self.edge.report.reject(error.reason)
+            exchange.fail(error)
+            return
+        exchange.received += len(data) - len(decoder.rest)
+        if pieces:
+            exchange.body(pieces)
+        if decoder.done:
+            self._decoder = None
+            if decoder.rest:
+                self._wait(decoder.rest)
+            exchange.body_end(decoder.trailers)
+
+    def _wait(self, data: bytes) -> None:
+        """Pipelined bytes, for after this exchange."""
+        self._buffer += data
+        if len(self._buffer) > self.edge.limits.pipelined_bytes_max:
+            self._set_hold(self._hold | _HOLD_PIPELINE)
+
+    # -- what the exchange tells
+
+    def exchange_done(self, *, keep_alive: bool, body_unread: bool) -> None:
+        """The answer is out (or the tunnel is over)."""
+        self._exchange = None
+        if not keep_alive or self._closing:
+            self._close(lingering=body_unread or bool(self._buffer))
+            return
+        self._set_hold(0)
+        self.set_deadline(self.edge.limits.keepalive_idle_seconds)
+        if self._buffer and not self._looking:
+            self._look(self._buffer)
+
+    def tunnel_opened(self) -> None:
+        """After a 101 bytes pass as they come, those that waited first."""
+        self._set_hold(0)
+        data, self._buffer = self._buffer, b""
+        if data and self._exchange is not None:
+            self._exchange.tunnel_up(data)
+
+    def cut(self) -> None:
+        """What was sent must not look complete."""
+        self._exchange = None
+        self._closing = True
+        self.link.cut()
+
+    def drain(self) -> None:
+        """The pod is going: idle connections close, the others after their exchange."""
+        if self._exchange is not None:
+            self._exchange.drain()
+        elif not self._buffer:
+            self._close()
+
+    def abort(self) -> None:
+        """The drain's time is over."""
+        self.link.abort()
+
+    # -- answers of the entry's own
+
+    def send_problem(
+        self, error: EntryError, request_id: bytes, known: KnownRequest | None, method: bytes, *, close: bool
+    ) -> int:
+        """Send a problem document or page; the number of bytes."""
+        data = answers.problem(
+            error,
+            request_id.decode(),
+            as_html=known is not None and known.fields.prefers_html,
+            close=close,
+            head_only=method == b"HEAD",
+            date=self.edge.http_date(),
+        )
+        self.link.write(data)
+        return len(data)
+
+    def _serve_here(self, line: RequestLine, known: KnownRequest) -> bool:
+        """Redirects and OPTIONS that goes no further: answered without the gateway."""
+        location = None if self.link.secure else redirect_location(self.edge, self.link, known, line.target)
+        request_id = self.edge.new_request_id()
+        close = not self._may_keep_alive(line.minor, known.fields) or self._has_body
+        if location is not None:
+            status = 308
+            data = answers.redirect(
+                location,
+                request_id.decode(),
+                close=close,
+                head_only=line.method == b"HEAD",
+                date=self.edge.http_date(),
+            )
+        elif line.method == b"OPTIONS" and known.fields.max_forwards == 0:
+            status = 200
+            data = answers.options(ALLOW, request_id.decode(), close=close, date=self.edge.http_date())
+        else:
+            return False
+        self.link.write(data)
+        self._log(status, None, line, known, request_id, 0, len(data))
+        self._after_own_answer(close=close)
+        return True
+
+    def _answer(self, error: EntryError, line: RequestLine, known: KnownRequest, received: int) -> None:
+        """Refuse a request that was understood."""
+        request_id = self.edge.new_request_id()
+        close = error.close or self._has_body or not self._may_keep_alive(line.minor, known.fields)
+        sent = self.send_problem(error, request_id, known, line.method, close=close)
+        self._log(error.status, error.reason, line, known, request_id, received, sent)
+        self._after_own_answer(close=close)
+
+    def _refuse(self, error: EntryError) -> None:
+        """Refuse bytes that were not understood; nothing behind them can be."""
+        self.edge.report.reject(error.reason)
+        request_id = self.edge.new_request_id()
+        sent = self.send_problem(error, request_id, None, b"", close=True)
+        self._log(error.status, error.reason, None, None, request_id, 0, sent)
+        self._close(lingering=True)
+
+    @property
+    def _has_body(self) -> bool:
+        return self._decoder is not None or self._body_left > 0
+
+    def _after_own_answer(self, *, close: bool) -> None:
+        if close:
+            self._close(lingering=self._has_body or bool(self._buffer))
+        else:
+            self.set_deadline(self.edge.limits.keepalive_idle_seconds)
+
+    def _log(
+        self,
+        status: int,
+        reason: str | None,
+        line: RequestLine | None,
+        known: KnownRequest | None,
+        request_id: bytes,
+        received: int,
+        sent: int,
+    ) -> None:
+        """Count and log a request that never became an exchange."""
+        edge = self.edge
+        tenant = known.route.tenant.id if known is not None and known.route is not None else UNKNOWN_TENANT
+        edge.report.tenant(tenant).observe(status, PROTOCOL, 0.0, 0.0, received, sent)
+        edge.log.write(
+            edge.lines.render(
+                time(),
+                request_id.decode(),
+                known.text if known is not None else _NO_TEXT,
+                self.text if known is None else self.text_for(known.fields),
+                line.method if line is not None else None,
+                line.target if line is not None else None,
+                PROTOCOL,
+                status,
+                received,
+                sent,
+                0.0,
+                0.0,
+                None,
+                reason,
+            )
+        )
+
+    # -- the client's address
+
+    def client_lines_after(self, forwarded_for: bytes) -> bytes:
+        """X-Forwarded-For with the trusted proxy appended, X-Real-IP as the last address that no trusted proxy has."""
+        if not forwarded_for:
+            return self.client_lines
+        real = self.edge.real_client(forwarded_for.decode("latin-1"), self.link.client)
+        return b"X-Forwarded-For: %b, %b\r\nX-Real-IP: %b\r\n" % (
+            forwarded_for,
+            self.link.client.encode(),
+            real.encode("latin-1"),
+        )
+
+    def text_for(self, fields: RequestFields) -> ConnectionText:
+        """The log's view of the client, behind a trusted proxy the one that it names."""
+        if not self.link.trusted or not fields.forwarded_for:
+            return self.text
+        real = self.edge.real_client(fields.forwarded_for.decode("latin-1"), self.link.client)
+        return ConnectionText(client=real, tls_version=self.link.tls_version or None)
+
+    # -- reading and closing
+
+    @property
+    def is_held(self) -> bool:
+        return bool(self._hold)
+
+    def hold_reading(self) -> None:
+        """The gateway takes no more for now."""
+        self._set_hold(self._hold | _HOLD_GATEWAY)
+
+    def release_reading(self) -> None:
+        self._set_hold(self._hold & ~_HOLD_GATEWAY)
+
+    def _set_hold(self, hold: int) -> None:
+        if bool(hold) != bool(self._hold):
+            if hold:
+                self.link.pause_reading()
+            else:
+                self.link.resume_reading()
+        self._hold = hold
+
+    def _watch_pace(self) -> None:
+        if self._pace is None and self._exchange is not None:
+            self._pace = Pace(self.edge, self)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        return self._exchange
+
+    def _close(self, *, lingering: bool = False) -> None:
+        self._closing = True
+        self._buffer = b""
+        if lingering:
+            self.link.close_lingering()
+        else:
+            self.link.close()

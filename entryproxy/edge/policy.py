@@ -1,0 +1,66 @@
+"""What a request must satisfy before its tenant's gateway hears of it. Pure: looks at the request and its connection only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from entryproxy.errors import EntryError
+
+if TYPE_CHECKING:
+    from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.heads import KnownRequest
+    from entryproxy.edge.transport import ClientTransport
+    from entryproxy.http1.request import RequestFields, RequestLine
+
+_WEBSOCKET_KEY_BYTES = 16
+
+
+def check_request(link: ClientTransport, known: KnownRequest, line: RequestLine) -> None:
+    """Raise EntryError for a host without tenant, a host of another tenant than the SNI's, or half a WebSocket handshake."""
+    server_tenant = link.server_tenant
+    if server_tenant is not None:
+        host_tenant = known.route.tenant.id if known.route is not None else ""
+        if host_tenant != server_tenant:
+            raise EntryError(421, "misdirected", "The TLS server name and the Host lead to different tenants.", close=True)
+    if known.refusal is not None:
+        raise known.refusal
+    if known.fields.upgrade is not None and known.fields.upgrade.lower() == b"websocket":
+        _check_websocket(known.fields, line)
+
+
+def _check_websocket(fields: RequestFields, line: RequestLine) -> None:
+    """RFC 6455 §4.2.1: what a server, and so what stands before one, must see."""
+    if line.method != b"GET" or fields.websocket_key is None or fields.websocket_version is None:
+        raise EntryError(400, "incomplete_websocket", "The WebSocket handshake is not complete.", close=True)
+    if fields.websocket_version != b"13":
+        raise EntryError(
+            426,
+            "websocket_version",
+            "Only version 13 of WebSocket is spoken here.",
+            headers=(("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket"), ("Connection", "Upgrade")),
+        )
+    try:
+        key = base64.b64decode(fields.websocket_key, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _WEBSOCKET_KEY_BYTES:
+        raise EntryError(400, "incomplete_websocket", "Sec-WebSocket-Key is not 16 bytes in base64.", close=True)
+
+
+def redirect_location(edge: EdgeContext, link: ClientTransport, known: KnownRequest, target: bytes) -> str | None:
+    """Where port 80 sends a request of a known host, None to serve it here: by the tenant's or the platform's choice, or because
+    a trusted proxy says that its client already speaks https to it.
+    """
+    if known.route is None or not known.route.tenant.https_redirect or target == b"*":
+        return None
+    if link.trusted and known.fields.forwarded_proto == b"https":
+        return None
+    host = known.fields.host or b""
+    name, colon, port = host.decode("latin-1").rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = host.decode("latin-1"), ""
+    # A client that names the very port we listen on came without a load balancer; it needs our https port by number, too.
+    suffix = f":{edge.https_port}" if port and port == str(edge.http_port) and edge.https_port != 443 else ""
+    return f"https://{name}{suffix}{target.decode('latin-1')}"

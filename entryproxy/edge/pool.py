@@ -1,0 +1,245 @@
+"""The connections to one tenant's gateway: kept alive between requests, bounded, and led around addresses that fail.
+
+What to try is decided synchronously (`take`, `routing.balance.order`); only dialling awaits, in a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+from typing import TYPE_CHECKING
+
+from entryproxy.edge.upstream import GatewayConnection
+from entryproxy.errors import EntryError, Source
+from entryproxy.routing.balance import AddressHealth, order
+from entryproxy.tasks import spawn
+
+if TYPE_CHECKING:
+    from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.exchange import Exchange
+    from entryproxy.model.tenant import Tenant
+
+_RETRY_AFTER = (("Retry-After", "1"),)
+
+
+class Endpoint:
+    """One address that was dialled: its idle connections (newest last), what is open, and how it fares."""
+
+    __slots__ = ("address", "health", "idle", "in_flight", "open")
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.idle: dict[GatewayConnection, None] = {}
+        self.open = 0
+        self.in_flight = 0
+        self.health = AddressHealth()
+
+
+class GatewayPool:
+    """Gateway connections of one tenant in one worker."""
+
+    __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_name", "_protocol", "_retired", "_tls", "_turns")
+
+    def __init__(self, edge: EdgeContext, tenant: Tenant) -> None:
+        self._edge = edge
+        self._endpoints: dict[str, Endpoint] = {}
+        self._turns = itertools.count()
+        self._retired = False
+        self._dialling = 0
+        self._tls: ssl.SSLContext | None = None
+        self._configure(tenant)
+
+    def reconfigure(self, old: Tenant, new: Tenant) -> None:
+        """Follow a changed tenant. Connections to addresses that stay, stay; others serve their exchange and go."""
+        if (
+            old.gateway_addresses == new.gateway_addresses
+            and old.gateway_protocol == new.gateway_protocol
+            and old.gateway_name == new.gateway_name
+            and old.gateway_ca_pem == new.gateway_ca_pem
+        ):
+            return
+        transport_changed = (old.gateway_protocol, old.gateway_name, old.gateway_ca_pem) != (
+            new.gateway_protocol,
+            new.gateway_name,
+            new.gateway_ca_pem,
+        )
+        self._configure(new)
+        if transport_changed:
+            self._drop_endpoints(set(self._endpoints))
+
+    def retire(self) -> None:
+        """The tenant is gone: close what is idle; exchanges under way end as they would."""
+        self._retired = True
+        self._drop_endpoints(set(self._endpoints))
+
+    # -- decisions
+
+    def take(self) -> GatewayConnection | None:
+        """An idle connection to the address that is next, or None: then `connect`."""
+        endpoints = self._endpoints
+        if len(endpoints) == 1:
+            for endpoint in endpoints.values():
+                break
+        elif endpoints:
+            endpoint = endpoints[self._ordered()[0]]
+        else:
+            return None
+        if not endpoint.idle:
+            return None
+        connection = endpoint.idle.popitem()[0]
+        endpoint.in_flight += 1
+        return connection
+
+    def connect(self, exchange: Exchange) -> None:
+        """Dial for `exchange`, which hears `connected` or `fail`; the next address follows where one refuses."""
+        opened = sum(endpoint.open for endpoint in self._endpoints.values())
+        if opened + self._dialling >= self._edge.limits.gateway_connections_max:
+            detail = "All connections to the tenant's gateway are in use."
+            exchange.fail(EntryError(503, "gateway_connections", detail, source=Source.ENTRY, headers=_RETRY_AFTER))
+            return
+        spawn(self._dial_for(exchange), "dial")
+
+    # -- bookkeeping
+
+    def release(self, connection: GatewayConnection, *, keep: bool) -> None:
+        """An exchange is done with `connection`; kept when its framing is beyond doubt and there is room."""
+        endpoint = connection.endpoint
+        endpoint.in_flight -= 1
+        if (
+            not keep
+            or self._retired
+            or connection.is_closed
+            or len(endpoint.idle) >= self._edge.limits.gateway_idle_connections_max
+            or self._endpoints.get(endpoint.address) is not endpoint
+        ):
+            connection.close()
+            return
+        connection.reused = True
+        connection.resume_reading()  # the last client may have been slow
+        endpoint.idle[connection] = None
+        edge = self._edge
+        edge.wheel.set(connection, edge.loop.time() + edge.limits.gateway_idle_seconds)
+
+    def discard(self, connection: GatewayConnection) -> None:
+        """An exchange ends in the middle: nothing more goes in or out of `connection`."""
+        connection.endpoint.in_flight -= 1
+        connection.abort()
+
+    def made(self, connection: GatewayConnection) -> None:
+        """`connection` is open."""
+        connection.endpoint.open += 1
+
+    def forget(self, connection: GatewayConnection) -> None:
+        """`connection` is about to close while idle."""
+        connection.endpoint.idle.pop(connection, None)
+
+    def lost(self, connection: GatewayConnection, *, idle: bool) -> None:
+        """`connection` is closed, whoever did it."""
+        connection.endpoint.open -= 1
+        if idle:
+            self.forget(connection)
+
+    def succeeded(self, endpoint: Endpoint) -> None:
+        """The address answered a request."""
+        if endpoint.health.failures or endpoint.health.ejections:
+            endpoint.health.succeeded()
+
+    def failed(self, endpoint: Endpoint) -> None:
+        """The address refused a connection or broke off before any answer."""
+        limits = self._edge.limits
+        endpoint.health.failed(
+            self._edge.loop.time(), limits.ejection_failures, limits.ejection_base_seconds, limits.ejection_seconds_max
+        )
+
+    # -- dialling
+
+    async def _dial_for(self, exchange: Exchange) -> None:
+        await self._resolve()
+        timed_out = False
+        for address in self._ordered():
+            endpoint = self._endpoints.get(address)
+            if endpoint is None:
+                continue  # reconfigured while we dialled
+            if exchange.done:
+                return
+            try:
+                connection = await self._dial(endpoint, exchange.timeouts.connect)
+            except ssl.SSLCertVerificationError:
+                self._note(exchange, endpoint, "gateway_certificate")
+            except TimeoutError:
+                timed_out = True
+                self._note(exchange, endpoint, "connect_timeout")
+            except (OSError, ssl.SSLError):
+                self._note(exchange, endpoint, "connect")
+            else:
+                endpoint.in_flight += 1
+                if exchange.done:
+                    self.release(connection, keep=True)
+                else:
+                    exchange.connected(connection)
+                return
+        if not exchange.done:
+            reason = "gateway_connect_timeout" if timed_out else "gateway_unreachable"
+            detail = "No gateway of this tenant can be reached."
+            exchange.fail(EntryError(503, reason, detail, source=Source.GATEWAY, headers=_RETRY_AFTER))
+
+    async def _dial(self, endpoint: Endpoint, timeout_seconds: float) -> GatewayConnection:
+        host, _, port = endpoint.address.rpartition(":")
+        connection = GatewayConnection(self._edge, self, endpoint)
+        self._dialling += 1
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._edge.loop.create_connection(
+                    lambda: connection,
+                    host.strip("[]"),
+                    int(port),
+                    ssl=self._tls,
+                    server_hostname=self._name if self._tls is not None else None,
+                )
+        finally:
+            self._dialling -= 1
+        return connection
+
+    def _note(self, exchange: Exchange, endpoint: Endpoint, reason: str) -> None:
+        self.failed(endpoint)
+        exchange.note_gateway_error(reason, endpoint.address)
+
+    def _ordered(self) -> list[str]:
+        endpoints = self._endpoints
+        health = {address: one.health for address, one in endpoints.items()}
+        in_flight = {address: one.in_flight for address, one in endpoints.items()}
+        return list(order(list(endpoints), health, in_flight, self._edge.loop.time(), next(self._turns)))
+
+    async def _resolve(self) -> None:
+        """Bring the endpoints up to date with what the addresses' names resolve to."""
+        wanted: dict[str, None] = {}
+        for address in self._addresses:
+            for one in await self._edge.resolver.resolve(address):
+                wanted[one] = None
+        if set(wanted) != set(self._endpoints):
+            self._drop_endpoints({address for address in self._endpoints if address not in wanted})
+            for address in wanted:
+                if address not in self._endpoints:
+                    self._endpoints[address] = Endpoint(address)
+
+    def _drop_endpoints(self, addresses: set[str]) -> None:
+        for address in addresses:
+            for connection in list(self._endpoints.pop(address).idle):
+                connection.close()
+
+    # -- configuration
+
+    def _configure(self, tenant: Tenant) -> None:
+        self._addresses = tenant.gateway_addresses
+        self._protocol = tenant.gateway_protocol
+        self._name = tenant.gateway_name
+        self._tls = gateway_context(tenant.gateway_ca_pem) if tenant.gateway_protocol == "https" else None
+
+
+def gateway_context(ca_pem: str) -> ssl.SSLContext:
+    """A client's context that verifies the gateway against `ca_pem`, or the system's trust store when it is empty."""
+    context = ssl.create_default_context(cadata=ca_pem or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context

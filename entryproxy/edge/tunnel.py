@@ -1,0 +1,95 @@
+"""Bytes after an upgrade: a tunnel between client and gateway (RFC 9110 §7.8), and how a WebSocket is told to go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from entryproxy.edge.transport import ClientTransport
+    from entryproxy.edge.upstream import GatewayConnection
+
+_GOING_AWAY = b"\x88\x02\x03\xe9"  # an unmasked Close frame with status 1001 (RFC 6455 §5.5.1, §7.4.1)
+
+
+class Tunnel:
+    """Passes bytes both ways as they come."""
+
+    __slots__ = ("_connection", "_frames", "_leaving", "_link", "_told")
+
+    def __init__(self, link: ClientTransport, connection: GatewayConnection, *, websocket: bool) -> None:
+        self._link = link
+        self._connection = connection
+        self._frames = FrameBoundaries() if websocket else None
+        self._leaving = False
+        self._told = False
+
+    def up(self, data: bytes) -> None:
+        """Client to gateway."""
+        self._connection.write(data)
+
+    def down(self, data: bytes) -> int:
+        """Gateway to client; how many bytes went on."""
+        if self._told:
+            return 0  # nothing may follow a Close frame
+        if self._frames is not None:
+            self._frames.feed(data)
+        self._link.write(data)
+        if self._leaving:
+            self._tell()
+        return len(data)
+
+    def drain(self) -> None:
+        """The pod is going: a WebSocket client gets a Close frame at the next frame boundary and may come back elsewhere."""
+        self._leaving = True
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._frames is not None and self._frames.at_boundary and not self._told:
+            self._told = True
+            self._link.write(_GOING_AWAY)
+
+
+class FrameBoundaries:
+    """Follows WebSocket frames just far enough to know where one ends (RFC 6455 §5.2). Pure: bytes in, a flag out."""
+
+    __slots__ = ("_header", "_payload_left")
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._payload_left = 0
+
+    @property
+    def at_boundary(self) -> bool:
+        return not self._header and not self._payload_left
+
+    def feed(self, data: bytes) -> None:
+        position = 0
+        while position < len(data):
+            if self._payload_left:
+                step = min(self._payload_left, len(data) - position)
+                self._payload_left -= step
+                position += step
+                continue
+            missing = _header_bytes(self._header) - len(self._header)
+            self._header += data[position : position + missing]
+            position += missing
+            if len(self._header) >= 2 and len(self._header) == _header_bytes(self._header):
+                self._payload_left = _payload_bytes(self._header)
+                self._header = b""
+
+
+def _header_bytes(header: bytes) -> int:
+    """Length of a frame's header, as far as it is known."""
+    if len(header) < 2:
+        return 2
+    length = header[1] & 0x7F
+    return 2 + {126: 2, 127: 8}.get(length, 0) + (4 if header[1] & 0x80 else 0)
+
+
+def _payload_bytes(header: bytes) -> int:
+    length = header[1] & 0x7F
+    if length == 126:
+        return int.from_bytes(header[2:4])
+    if length == 127:
+        return int.from_bytes(header[2:10])
+    return length
