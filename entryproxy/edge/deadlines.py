@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from math import inf
+from time import monotonic
 
 TICK_SECONDS = 0.1
 _log = logging.getLogger(__name__)
 
 
 class Timed:
-    """Something with a deadline. `deadline` in loop seconds; `tick` is the wheel's bookkeeping, 0 when not on the wheel."""
+    """Something with a deadline, in seconds of time.monotonic.
 
-    __slots__ = ("deadline", "tick")
+    looked_at: when the wheel will look next, infinite when never. A deadline no nearer than that may be stored without asking the
+    wheel, which is what the request path does.
+    """
+
+    __slots__ = ("deadline", "looked_at", "tick")
 
     def __init__(self) -> None:
         self.deadline = 0.0
+        self.looked_at = inf
         self.tick = 0
 
     def expired(self, now: float) -> None:
@@ -35,16 +42,14 @@ class DeadlineWheel:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._buckets: dict[int, dict[Timed, None]] = {}
-        self._current = self._tick_of(loop.time())
+        self._current = self._tick_of(monotonic())
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, timed: Timed, deadline: float) -> None:
-        """Give `timed` a deadline in loop seconds, nearer or further than the one it has."""
+        """Give `timed` a deadline, nearer or further than the one it has."""
         timed.deadline = deadline
-        tick = int(deadline / TICK_SECONDS) + 1
-        if timed.tick and timed.tick <= tick:
-            return  # found when the earlier bucket comes up
-        self._place(timed, max(tick, self._current + 1))
+        if deadline < timed.looked_at:  # else found when the earlier bucket comes up
+            self._place(timed, max(self._tick_of(deadline) + 1, self._current + 1))
 
     def clear(self, timed: Timed) -> None:
         """Forget `timed`, so that nothing keeps a closed connection alive."""
@@ -53,6 +58,7 @@ class DeadlineWheel:
             if bucket is not None:
                 bucket.pop(timed, None)
             timed.tick = 0
+            timed.looked_at = inf
 
     def stop(self) -> None:
         """No deadline fires any more."""
@@ -67,10 +73,11 @@ class DeadlineWheel:
             self._current += 1
             for timed in self._buckets.pop(self._current, ()):
                 timed.tick = 0
+                timed.looked_at = inf
                 if timed.deadline <= now:
                     self._fire(timed, now)
                 else:
-                    self._place(timed, max(int(timed.deadline / TICK_SECONDS) + 1, self._current + 1))
+                    self._place(timed, max(self._tick_of(timed.deadline) + 1, self._current + 1))
 
     def _fire(self, timed: Timed, now: float) -> None:
         try:
@@ -81,6 +88,7 @@ class DeadlineWheel:
     def _place(self, timed: Timed, tick: int) -> None:
         self.clear(timed)
         timed.tick = tick
+        timed.looked_at = tick * TICK_SECONDS
         bucket = self._buckets.get(tick)
         if bucket is None:
             bucket = self._buckets[tick] = {}
@@ -90,11 +98,11 @@ class DeadlineWheel:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.turn(self._loop.time())
+        self.turn(monotonic())
         if self._buckets:
             self._timer = self._loop.call_later(TICK_SECONDS, self._on_timer)
         else:
-            self._current = self._tick_of(self._loop.time())
+            self._current = self._tick_of(monotonic())
 
     @staticmethod
     def _tick_of(moment: float) -> int:

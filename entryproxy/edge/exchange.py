@@ -6,14 +6,15 @@ ends in `fail` (the entry answers, or cuts what it has begun), `gateway_lost` or
 
 from __future__ import annotations
 
-from time import perf_counter, time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from entryproxy.edge.heads import forwarded_fields, websocket_accept
+from entryproxy.edge.heads import forwarded_fields, trusted_request_id, websocket_accept
 from entryproxy.edge.relay import AnswerRelay
 from entryproxy.edge.tunnel import Tunnel
 from entryproxy.edge.upload import Upload, body_too_large
 from entryproxy.errors import EntryError, Source
+from entryproxy.telemetry.access_line import NULL, json_seconds, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +28,14 @@ _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC
 _CLIENT_CLOSED = 499
 """nginx's status for a client that left before its answer; only ever logged and counted."""
 PROTOCOL = "HTTP/1.1"
+_METHOD_TEXTS = {method: json_text(method) for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")}
 
 
 class Exchange:
-    """A routed request and its answer. Everything it needs of the configuration it took at the start and keeps."""
+    """A routed request and its answer. Everything it needs of the configuration it took at the start and keeps.
+
+    needs_escape: the target may hold characters that JSON escapes. plain: a common answer may go on in one write.
+    """
 
     __slots__ = (
         "_connection",
@@ -54,6 +59,7 @@ class Exchange:
         "known",
         "method",
         "minor",
+        "needs_escape",
         "plain",
         "received",
         "request_id",
@@ -62,9 +68,11 @@ class Exchange:
         "timeouts",
     )
 
-    def __init__(self, http: Http1Connection, known: KnownRequest, method: bytes, target: bytes, minor: int) -> None:
-        state = known.state
-        assert state is not None
+    def __init__(
+        self, http: Http1Connection, known: KnownRequest, method: bytes, target: bytes, minor: int, started: float
+    ) -> None:
+        """started: time.monotonic when the head was complete. `known` leads to a tenant."""
+        state: TenantState = known.state  # type: ignore[assignment]
         # -- the request
         self.http = http
         self.edge = http.edge
@@ -72,24 +80,25 @@ class Exchange:
         self.method = method
         self.target = target
         self.minor = minor
+        self.needs_escape = True
         self.request_id = http.edge.new_request_id()
         # -- the tenant, as it was when the request began
-        self._state: TenantState = state
+        self._state = state
         self._row = -1
         self.timeouts = state.tenant.timeouts
         self.hsts = state.hsts if http.link.secure else b""
         # -- progress
-        self._started = perf_counter()
+        self._started = started
         self._first_byte: float | None = None
         self._connection: GatewayConnection | None = None
-        self._gateway: str | None = None
+        self._gateway = NULL
         self._retried = False
         self._upload: Upload | None = None
         self._upload_open = False
         self._relay: AnswerRelay | None = None
         self._tunnel: Tunnel | None = None
         self._status = 0
-        self._error: str | None = None
+        self._error = NULL
         self.received = 0
         self.sent = 0
         self.done = False
@@ -109,37 +118,39 @@ class Exchange:
 
     def begin(self) -> None:
         """Pass the tenant's limits and find a gateway connection."""
-        state, fields = self._state, self.known.fields
+        state, known = self._state, self.known
         state.report.in_flight += 1
-        if state.gated:
-            try:
-                self._row = state.enter()
-            except EntryError as error:
-                self.edge.report.reject(error.reason)
-                self.fail(error)
-                return
-        if not self.known.plain:
-            limit = state.tenant.limits.request_body_bytes
-            if limit and fields.content_length is not None and fields.content_length > limit:
-                self.edge.report.reject("body_too_large")
-                self.fail(body_too_large(limit))
-                return
-            if fields.chunked or fields.content_length:
-                self._upload = Upload(self, chunked=fields.chunked, bytes_max=limit)
-                self._upload_open = True
-        self.plain = (
-            self.keep_alive and self.minor == 1 and not self.hsts and not fields.upgrade and self.method != b"HEAD"
-        )
+        if (state.gated or not known.plain) and not self._pass_limits():
+            return
+        self.plain = self.keep_alive and self.minor == 1 and self.method != b"HEAD" and not known.fields.upgrade
         connection = state.pool.take()
         if connection is not None:
             self.connected(connection)
         else:
+            self.http.set_deadline(self.timeouts.first_byte)
             state.pool.connect(self)
+
+    def _pass_limits(self) -> bool:
+        """Rate, concurrency and declared size; False when the exchange has failed with the answer for it."""
+        fields, limits = self.known.fields, self._state.tenant.limits
+        try:
+            if self._state.gated:
+                self._row = self._state.enter()
+            if limits.request_body_bytes and (fields.content_length or 0) > limits.request_body_bytes:
+                raise body_too_large(limits.request_body_bytes)
+        except EntryError as error:
+            self.edge.report.reject(error.reason)
+            self.fail(error)
+            return False
+        if fields.chunked or fields.content_length:
+            self._upload = Upload(self, chunked=fields.chunked, bytes_max=limits.request_body_bytes)
+            self._upload_open = True
+        return True
 
     def connected(self, connection: GatewayConnection) -> None:
         """Send the request's head, and the body bytes that came with it."""
         self._connection = connection
-        self._gateway = connection.endpoint.address
+        self._gateway = connection.endpoint.text
         connection.begin(self, self._gateway_head())
         if self.http.is_write_paused:
             connection.pause_reading()
@@ -151,22 +162,19 @@ class Exchange:
     def _gateway_head(self) -> bytes:
         http, known = self.http, self.known
         if not http.link.trusted:
-            return b"%b %b HTTP/1.1\r\n%b%bX-Request-Id: %b\r\n\r\n" % (
-                self.method,
-                self.target,
-                known.forwarded,
-                http.client_lines,
-                self.request_id,
+            forwarded, client_lines = known.forwarded, http.client_lines
+        else:
+            fields = known.fields
+            assert known.route is not None
+            forwarded = forwarded_fields(fields, known.route, http.link.secure, trusted=True)
+            client_lines = http.client_lines_after(fields.forwarded_for)
+            self.request_id = trusted_request_id(fields.request_id) or self.request_id
+        return b"".join(
+            (
+                self.method, b" ", self.target, b" HTTP/1.1\r\n",
+                forwarded, client_lines, b"X-Request-Id: ", self.request_id, b"\r\n\r\n",
             )
-        fields = known.fields
-        assert known.route is not None
-        return b"%b %b HTTP/1.1\r\n%b%bX-Request-Id: %b\r\n\r\n" % (
-            self.method,
-            self.target,
-            forwarded_fields(fields, known.route, http.link.secure, trusted=True),
-            http.client_lines_after(fields.forwarded_for),
-            self.request_id,
-        )
+        )  # fmt: skip
 
     # -- the request's body
 
@@ -197,18 +205,23 @@ class Exchange:
 
     def relay_whole(self, known: KnownAnswer, body: bytes, connection: GatewayConnection) -> None:
         """The common answer: head and body came together and go on together."""
-        if self._upload_open or not self.keep_alive:  # the client must be told that the connection ends
+        if self._upload_open or self.edge.draining:  # the client must be told that its connection ends
             self.relay_head(known, until_close=False)
             if body:
                 self.relay_body((body,))
             self.answered(connection, keep=True)
             return
-        data = known.whole + body
-        self._first_byte = perf_counter() - self._started
+        data = known.whole(self.hsts) + body
         self._status = known.head.status
         self.sent += len(data)
         self.http.link.write(data)
-        self.answered(connection, keep=True)
+        pool = connection.pool
+        pool.succeeded(connection.endpoint)
+        self._connection = None
+        pool.release(connection, keep=True)
+        self._first_byte = -1.0
+        self._finish()
+        self.http.exchange_done(keep_alive=True, body_unread=False)
 
     def relay_interim(self, known: KnownAnswer) -> None:
         """A 1xx, passed on as it is (RFC 9110 §15.2); HTTP/1.0 knows none."""
@@ -220,7 +233,7 @@ class Exchange:
 
     def relay_head(self, known: KnownAnswer, *, until_close: bool) -> None:
         """The final head of an answer whose body follows."""
-        self._first_byte = perf_counter() - self._started
+        self._first_byte = monotonic() - self._started
         self._status = known.head.status
         if self._upload_open and (self._status >= 400 or self.known.fields.expect_continue):
             self.keep_alive = False  # the rest of the body may never be read
@@ -263,7 +276,7 @@ class Exchange:
         key = self.known.fields.websocket_key
         if websocket and (key is None or known.head.websocket_accept != websocket_accept(key)):
             return False
-        self._first_byte = perf_counter() - self._started
+        self._first_byte = monotonic() - self._started
         self._status = 101
         data = b"%bConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % (known.start, got)
         self.sent += len(data)
@@ -317,7 +330,7 @@ class Exchange:
 
     def note_gateway_error(self, reason: str, address: str) -> None:
         """One address of the gateway failed; another may yet serve."""
-        self._gateway = address
+        self._gateway = json_text(address)
         self._state.report.gateway_error(reason)
 
     def gateway_lost(self, connection: GatewayConnection, *, reset: bool) -> None:
@@ -367,7 +380,7 @@ class Exchange:
             return
         self._drop_connection(graceful=self._tunnel is not None)
         if self._tunnel is None:
-            self._error = reason
+            self._error = json_text(reason)
             self._status = self._status if self._relay is not None else _CLIENT_CLOSED
         self._finish()
 
@@ -378,13 +391,13 @@ class Exchange:
         if error.source is Source.GATEWAY:
             self._state.report.gateway_error(error.reason)
         self._drop_connection(graceful=False)
-        self._error = error.reason
+        self._error = json_text(error.reason)
         if self._relay is not None or self._tunnel is not None:
             self._finish()
             self.http.cut()
             return
         self._status = error.status
-        self._first_byte = perf_counter() - self._started
+        self._first_byte = monotonic() - self._started
         close = error.close or self._upload_open or not self.keep_alive
         self.sent += self.http.send_problem(error, self.request_id, self.known, self.method, close=close)
         self._finish()
@@ -403,25 +416,31 @@ class Exchange:
         state = self._state
         if self._row >= 0:
             state.leave(self._row)
-        duration = perf_counter() - self._started
+        duration = monotonic() - self._started
+        first_byte = self._first_byte
+        duration_text = json_seconds(duration)
+        if first_byte is not None and first_byte < 0:  # the first byte was the last
+            first_byte, first_byte_text = duration, duration_text
+        else:
+            first_byte_text = json_seconds(first_byte)
         report = state.report
         report.in_flight -= 1
-        report.observe(self._status, PROTOCOL, duration, self._first_byte, self.received, self.sent)
-        edge = self.edge
+        report.observe(self._status, PROTOCOL, duration, first_byte, self.received, self.sent)
+        edge, http = self.edge, self.http
         edge.log.write(
             edge.lines.render(
                 time(),
                 self.request_id.decode(),
                 self.known.text,
-                self.http.text_for(self.known.fields),
-                self.method,
-                self.target,
+                http.text if not http.link.trusted else http.text_for(self.known.fields),
+                _METHOD_TEXTS.get(self.method) or json_text(self.method),
+                json_text(self.target) if self.needs_escape else f'"{self.target.decode()}"',
                 PROTOCOL,
                 self._status,
                 self.received,
                 self.sent,
-                duration,
-                self._first_byte,
+                duration_text,
+                first_byte_text,
                 self._gateway,
                 self._error,
             )

@@ -8,6 +8,7 @@ value. Both memories are bounded and start over when full.
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,24 @@ class KnownRequest:
     """A request's fields with where they lead, and how they read at the gateway.
 
     forwarded: everything of the gateway's head but the request line, the request id and what depends on the client's address.
-    refusal: why it leads nowhere, or None. plain: no body, no upgrade, nothing special.
+    refusal: why it leads nowhere, or None. plain: no body, no upgrade, nothing special. common: nothing but the SNI has to be
+    checked before it is forwarded. keeps_alive: the client wants its connection to go on. tenant_id: "" when it leads nowhere.
     """
 
-    __slots__ = ("fields", "forwarded", "host", "plain", "refusal", "route", "snapshot", "state", "text")
+    __slots__ = (
+        "common",
+        "fields",
+        "forwarded",
+        "host",
+        "keeps_alive",
+        "plain",
+        "refusal",
+        "route",
+        "snapshot",
+        "state",
+        "tenant_id",
+        "text",
+    )
 
     def __init__(self, fields: RequestFields) -> None:
         self.fields = fields
@@ -44,6 +59,9 @@ class KnownRequest:
         self.state: TenantState | None = None
         self.refusal: EntryError | None = None
         self.forwarded = b""
+        self.tenant_id = ""
+        self.common = False
+        self.keeps_alive = not fields.connection_close
         self.text = HeadText(host=self.host or None, user_agent=fields.user_agent or None)
         self.plain = not (
             fields.content_length
@@ -60,12 +78,16 @@ class KnownRequest:
         self.snapshot = snapshot
         if isinstance(route, NoRoute):
             self.route = self.state = None
+            self.common = False
+            self.tenant_id = ""
             self.refusal = EntryError(404, route.reason, route.detail)
             self.text = HeadText(host=self.host or None, user_agent=self.fields.user_agent or None)
             return
         known = self.route
         self.route, self.refusal = route, None
         self.state = edge.tenants[route.tenant.id]
+        self.tenant_id = route.tenant.id
+        self.common = self.plain and (secure or not route.tenant.https_redirect)
         if known is None or known.tenant.id != route.tenant.id or known.service != route.service:
             self.text = HeadText(
                 tenant=route.tenant.id,
@@ -78,18 +100,21 @@ class KnownRequest:
 
 
 class RequestMemory:
-    """KnownRequests of HTTP/1.1 clients on one kind of port, under the bytes of their field blocks."""
+    """KnownRequests of HTTP/1.1 clients on one kind of port, under the bytes of their field blocks, empty line included.
 
-    __slots__ = ("_edge", "_known", "_secure")
+    known: the map itself, for the path of a request that may be found in it and nowhere else.
+    """
+
+    __slots__ = ("_edge", "_secure", "known")
 
     def __init__(self, edge: EdgeContext, secure: bool) -> None:
         self._edge = edge
         self._secure = secure
-        self._known: dict[bytes, KnownRequest] = {}
+        self.known: dict[bytes, KnownRequest] = {}
 
     def find(self, block: bytes) -> KnownRequest:
         """The request with this field block, leading where the snapshot in force says. Raises EntryError for what is malformed."""
-        known = self._known.get(block)
+        known = self.known.get(block)
         if known is None:
             known = self._parse(block)
         if known.snapshot is not self._edge.snapshot:
@@ -101,7 +126,7 @@ class RequestMemory:
 
         server_name stands in for the Host that HTTP/1.0 may leave out.
         """
-        fields = parse_request_fields(block, fields_max=self._edge.limits.fields_max)
+        fields = parse_request_fields(block[:-2], fields_max=self._edge.limits.fields_max)
         if authority is not None:
             if fields.host is None and minor:
                 raise EntryError(400, "missing_host", "An HTTP/1.1 request needs a Host.", close=True)
@@ -116,14 +141,14 @@ class RequestMemory:
 
     def _parse(self, block: bytes) -> KnownRequest:
         limits = self._edge.limits
-        fields = parse_request_fields(block, fields_max=limits.fields_max)
+        fields = parse_request_fields(block[:-2], fields_max=limits.fields_max)
         if fields.host is None:
             raise EntryError(400, "missing_host", "An HTTP/1.1 request needs a Host.", close=True)
         known = KnownRequest(fields)
         if len(block) <= limits.remembered_head_bytes_max:
-            if len(self._known) >= limits.remembered_heads_max:
-                self._known.clear()
-            self._known[block] = known
+            if len(self.known) >= limits.remembered_heads_max:
+                self.known.clear()
+            self.known[block] = known
         return known
 
 
@@ -191,6 +216,14 @@ def _framing_lines(fields: RequestFields) -> list[bytes]:
     return lines
 
 
+def trusted_request_id(value: bytes) -> bytes:
+    """A trusted proxy's X-Request-Id, b"" when it is not a plain token that may go into logs and headers as it is."""
+    return value if _is_request_id(value) is not None else b""
+
+
+_is_request_id = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}").fullmatch
+
+
 def _port_of(host: bytes) -> bytes:
     """The port that a Host names; b"" when it names none."""
     _, colon, port = host.rpartition(b":")
@@ -206,17 +239,17 @@ class KnownAnswer:
     """A gateway's response head and how it reads at a client.
 
     start: status line and fields, each with CRLF, without framing, Date added by the caller when `head.has_date` is false.
-    whole: the complete head for the common case (HTTP/1.1 client, connection kept, Content-Length and Date there); b"" when the
-    answer isn't common, and `length` is then -1.
+    length: Content-Length when the answer is common (connection kept, length and date there, a body allowed), else -1.
     """
 
-    __slots__ = ("head", "length", "start", "whole")
+    __slots__ = ("_whole", "_whole_hsts", "head", "length", "start")
 
     def __init__(self, head: ResponseHead) -> None:
         self.head = head
         self.start = b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, head.lines)
         self.length = -1
-        self.whole = b""
+        self._whole = b""
+        self._whole_hsts = (b"", b"")
         if (
             head.content_length is not None
             and head.has_date
@@ -225,7 +258,26 @@ class KnownAnswer:
             and head.status not in (204, 205, 304)
         ):
             self.length = head.content_length
-            self.whole = b"%bContent-Length: %d\r\n\r\n" % (self.start, self.length)
+            self._whole = b"%bContent-Length: %d\r\n\r\n" % (self.start, self.length)
+
+    def whole(self, hsts: bytes) -> bytes:
+        """The complete head of a common answer for an HTTP/1.1 client whose connection goes on."""
+        if not hsts:
+            return self._whole
+        if self._whole_hsts[0] != hsts:
+            head = b"%bContent-Length: %d\r\n\r\n" % (self.start_with(hsts), self.length)
+            self._whole_hsts = (hsts, head)
+        return self._whole_hsts[1]
+
+    def start_with(self, hsts: bytes) -> bytes:
+        """`start` with the tenant's Strict-Transport-Security in place of the gateway's."""
+        head = self.head
+        return b"HTTP/1.1 %d %b\r\n%bStrict-Transport-Security: %b\r\n" % (
+            head.status,
+            head.reason,
+            head.lines_without_hsts,
+            hsts,
+        )
 
 
 class AnswerMemory:

@@ -7,6 +7,7 @@ looked at. That bounds memory and keeps the order without a queue of exchanges.
 from __future__ import annotations
 
 from time import time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from entryproxy.edge import answers
@@ -17,8 +18,8 @@ from entryproxy.edge.policy import check_request, redirect_location
 from entryproxy.errors import EntryError
 from entryproxy.http1.chunked import ChunkedDecoder
 from entryproxy.http1.head import find_head_end
-from entryproxy.http1.request import ALLOW, RequestFields, RequestLine, parse_request_line
-from entryproxy.telemetry.access_line import ConnectionText, HeadText
+from entryproxy.http1.request import ALLOW, RequestFields, RequestLine, match_common_line, parse_request_line
+from entryproxy.telemetry.access_line import NULL, ConnectionText, HeadText, json_seconds, json_text
 from entryproxy.telemetry.counters import UNKNOWN_TENANT
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ class Http1Connection(Timed):
         "_closing",
         "_decoder",
         "_exchange",
+        "_heads",
         "_hold",
+        "_known",
         "_looking",
         "_pace",
         "_requests",
+        "_requests_max",
         "_scanned",
         "client_lines",
         "edge",
@@ -56,6 +60,9 @@ class Http1Connection(Timed):
         # -- the connection's
         self.edge = edge
         self.link = link
+        self._heads = edge.requests_tls if link.secure else edge.requests_plain
+        self._known = self._heads.known
+        self._requests_max = edge.limits.requests_per_connection_max
         client = link.client.encode()
         self.client_lines = b"X-Forwarded-For: %b\r\nX-Real-IP: %b\r\n" % (client, client)
         self.text = ConnectionText(client=link.client, tls_version=link.tls_version or None)
@@ -77,6 +84,26 @@ class Http1Connection(Timed):
     # -- what the transport tells
 
     def data_received(self, data: bytes) -> None:
+        if self._exchange is None and not self._buffer:
+            # A head that is known byte for byte, with nothing behind it: what most reads bring. A block that is in the map ends
+            # with the empty line and holds no other, so finding it settles where the head ends as well.
+            line, _, block = data.partition(b"\r\n")
+            known = self._known.get(block)
+            if known is not None and known.common and known.snapshot is self.edge.snapshot and not self._closing:
+                match = match_common_line(line)
+                server_tenant = self.link.server_tenant
+                if match is not None and (server_tenant is None or server_tenant == known.tenant_id):
+                    method, target = match.groups()
+                    self._requests += 1
+                    exchange = self._exchange = Exchange(self, known, method, target, 1, monotonic())
+                    exchange.received = len(data)
+                    exchange.needs_escape = False
+                    exchange.keep_alive = known.keeps_alive and self._requests < self._requests_max and not self.edge.draining
+                    exchange.begin()
+                    return
+        self._data_received(data)
+
+    def _data_received(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
             if self._closing:
@@ -122,8 +149,11 @@ class Http1Connection(Timed):
 
     def set_deadline(self, seconds: float) -> None:
         """From now on something must happen within `seconds`."""
-        edge = self.edge
-        edge.wheel.set(self, edge.loop.time() + seconds)
+        deadline = monotonic() + seconds
+        if deadline >= self.looked_at:
+            self.deadline = deadline  # what `wheel.set` would do, without the call
+        else:
+            self.edge.wheel.set(self, deadline)
 
     def expired(self, now: float) -> None:
         if self._exchange is not None:
@@ -185,12 +215,11 @@ class Http1Connection(Timed):
         if line_end > self.edge.limits.request_line_bytes_max:
             raise EntryError(414, "request_line_too_long", "The request line is too long.", close=True)
         line = parse_request_line(data[:line_end])
-        block = data[line_end + 2 : end - 2]
-        heads = self.edge.requests_tls if self.link.secure else self.edge.requests_plain
+        block = data[line_end + 2 : end]
         if line.minor == 1 and line.authority is None:
-            known = heads.find(block)
+            known = self._heads.find(block)
         else:
-            known = heads.find_as(block, line.authority, line.minor, self.link.server_name)
+            known = self._heads.find_as(block, line.authority, line.minor, self.link.server_name)
         self._requests += 1
         fields = known.fields
         if not known.plain:
@@ -216,11 +245,10 @@ class Http1Connection(Timed):
             self.edge.report.reject(error.reason)
             self._answer(error, line, known, head_bytes)
             return
-        exchange = Exchange(self, known, line.method, line.target, line.minor)
+        exchange = Exchange(self, known, line.method, line.target, line.minor, monotonic())
         exchange.received = head_bytes
         exchange.keep_alive = self._may_keep_alive(line.minor, known.fields)
         self._exchange = exchange
-        self.set_deadline(exchange.timeouts.first_byte)
         exchange.begin()
         if self._buffer and self._exchange is exchange and (self._body_left or self._decoder is not None):
             data, self._buffer = self._buffer, b""
@@ -233,7 +261,7 @@ class Http1Connection(Timed):
             (minor == 1 or fields.connection_keep_alive)
             and not fields.connection_close
             and not self.edge.draining
-            and self._requests < self.edge.limits.requests_per_connection_max
+            and self._requests < self._requests_max
         )
 
     # -- bodies
@@ -283,7 +311,8 @@ class Http1Connection(Timed):
         if not keep_alive or self._closing:
             self._close(lingering=body_unread or bool(self._buffer))
             return
-        self._set_hold(0)
+        if self._hold:
+            self._set_hold(0)
         self.set_deadline(self.edge.limits.keepalive_idle_seconds)
         if self._buffer and not self._looking:
             self._look(self._buffer)
@@ -332,6 +361,8 @@ class Http1Connection(Timed):
     def _serve_here(self, line: RequestLine, known: KnownRequest) -> bool:
         """Redirects and OPTIONS that goes no further: answered without the gateway."""
         location = None if self.link.secure else redirect_location(self.edge, self.link, known, line.target)
+        if location is None and known.fields.max_forwards != 0:
+            return False
         request_id = self.edge.new_request_id()
         close = not self._may_keep_alive(line.minor, known.fields) or self._has_body
         if location is not None:
@@ -343,7 +374,7 @@ class Http1Connection(Timed):
                 head_only=line.method == b"HEAD",
                 date=self.edge.http_date(),
             )
-        elif line.method == b"OPTIONS" and known.fields.max_forwards == 0:
+        elif line.method == b"OPTIONS":
             status = 200
             data = answers.options(ALLOW, request_id.decode(), close=close, date=self.edge.http_date())
         else:
@@ -399,16 +430,16 @@ class Http1Connection(Timed):
                 request_id.decode(),
                 known.text if known is not None else _NO_TEXT,
                 self.text if known is None else self.text_for(known.fields),
-                line.method if line is not None else None,
-                line.target if line is not None else None,
+                json_text(line.method if line is not None else None),
+                json_text(line.target if line is not None else None),
                 PROTOCOL,
                 status,
                 received,
                 sent,
-                0.0,
-                0.0,
-                None,
-                reason,
+                json_seconds(0.0),
+                json_seconds(0.0),
+                NULL,
+                json_text(reason),
             )
         )
 

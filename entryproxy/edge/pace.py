@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from entryproxy.edge.deadlines import Timed
@@ -26,7 +27,7 @@ class Pace(Timed):
         self._edge = edge
         self._http = http
         self._note()
-        edge.wheel.set(self, edge.loop.time() + edge.limits.rate_grace_seconds)
+        edge.wheel.set(self, monotonic() + edge.limits.rate_grace_seconds)
 
     def stop(self) -> None:
         self._edge.wheel.clear(self)

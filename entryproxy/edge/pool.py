@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import ssl
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from entryproxy.edge.upstream import GatewayConnection
 from entryproxy.errors import EntryError, Source
 from entryproxy.routing.balance import AddressHealth, order
 from entryproxy.tasks import spawn
+from entryproxy.telemetry.access_line import json_text
 
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
@@ -24,12 +26,17 @@ _RETRY_AFTER = (("Retry-After", "1"),)
 
 
 class Endpoint:
-    """One address that was dialled: its idle connections (newest last), what is open, and how it fares."""
+    """One address that was dialled: its idle connections (newest last), what is open, and how it fares.
 
-    __slots__ = ("address", "health", "idle", "in_flight", "open")
+    text: the address for the access log. wanted: it still is one of the tenant's.
+    """
+
+    __slots__ = ("address", "health", "idle", "in_flight", "open", "text", "wanted")
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.text = json_text(address)
+        self.wanted = True
         self.idle: dict[GatewayConnection, None] = {}
         self.open = 0
         self.in_flight = 0
@@ -39,13 +46,14 @@ class Endpoint:
 class GatewayPool:
     """Gateway connections of one tenant in one worker."""
 
-    __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_name", "_protocol", "_retired", "_tls", "_turns")
+    __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_idle_max", "_name", "_only", "_tls", "_turns")
 
     def __init__(self, edge: EdgeContext, tenant: Tenant) -> None:
         self._edge = edge
         self._endpoints: dict[str, Endpoint] = {}
         self._turns = itertools.count()
-        self._retired = False
+        self._only: Endpoint | None = None
+        self._idle_max = edge.limits.gateway_idle_connections_max
         self._dialling = 0
         self._tls: ssl.SSLContext | None = None
         self._configure(tenant)
@@ -70,21 +78,17 @@ class GatewayPool:
 
     def retire(self) -> None:
         """The tenant is gone: close what is idle; exchanges under way end as they would."""
-        self._retired = True
         self._drop_endpoints(set(self._endpoints))
 
     # -- decisions
 
     def take(self) -> GatewayConnection | None:
         """An idle connection to the address that is next, or None: then `connect`."""
-        endpoints = self._endpoints
-        if len(endpoints) == 1:
-            for endpoint in endpoints.values():
-                break
-        elif endpoints:
-            endpoint = endpoints[self._ordered()[0]]
-        else:
-            return None
+        endpoint = self._only
+        if endpoint is None:
+            if not self._endpoints:
+                return None
+            endpoint = self._endpoints[self._ordered()[0]]
         if not endpoint.idle:
             return None
         connection = endpoint.idle.popitem()[0]
@@ -106,20 +110,12 @@ class GatewayPool:
         """An exchange is done with `connection`; kept when its framing is beyond doubt and there is room."""
         endpoint = connection.endpoint
         endpoint.in_flight -= 1
-        if (
-            not keep
-            or self._retired
-            or connection.is_closed
-            or len(endpoint.idle) >= self._edge.limits.gateway_idle_connections_max
-            or self._endpoints.get(endpoint.address) is not endpoint
-        ):
+        idle = endpoint.idle
+        if not keep or not endpoint.wanted or connection.is_closed or len(idle) >= self._idle_max:
             connection.close()
             return
-        connection.reused = True
-        connection.resume_reading()  # the last client may have been slow
-        endpoint.idle[connection] = None
-        edge = self._edge
-        edge.wheel.set(connection, edge.loop.time() + edge.limits.gateway_idle_seconds)
+        connection.rest()
+        idle[connection] = None
 
     def discard(self, connection: GatewayConnection) -> None:
         """An exchange ends in the middle: nothing more goes in or out of `connection`."""
@@ -149,7 +145,7 @@ class GatewayPool:
         """The address refused a connection or broke off before any answer."""
         limits = self._edge.limits
         endpoint.health.failed(
-            self._edge.loop.time(), limits.ejection_failures, limits.ejection_base_seconds, limits.ejection_seconds_max
+            monotonic(), limits.ejection_failures, limits.ejection_base_seconds, limits.ejection_seconds_max
         )
 
     # -- dialling
@@ -209,7 +205,7 @@ class GatewayPool:
         endpoints = self._endpoints
         health = {address: one.health for address, one in endpoints.items()}
         in_flight = {address: one.in_flight for address, one in endpoints.items()}
-        return list(order(list(endpoints), health, in_flight, self._edge.loop.time(), next(self._turns)))
+        return list(order(list(endpoints), health, in_flight, monotonic(), next(self._turns)))
 
     async def _resolve(self) -> None:
         """Bring the endpoints up to date with what the addresses' names resolve to."""
@@ -222,17 +218,23 @@ class GatewayPool:
             for address in wanted:
                 if address not in self._endpoints:
                     self._endpoints[address] = Endpoint(address)
+            self._find_only()
 
     def _drop_endpoints(self, addresses: set[str]) -> None:
         for address in addresses:
-            for connection in list(self._endpoints.pop(address).idle):
+            endpoint = self._endpoints.pop(address)
+            endpoint.wanted = False
+            for connection in list(endpoint.idle):
                 connection.close()
+        self._find_only()
+
+    def _find_only(self) -> None:
+        self._only = next(iter(self._endpoints.values())) if len(self._endpoints) == 1 else None
 
     # -- configuration
 
     def _configure(self, tenant: Tenant) -> None:
         self._addresses = tenant.gateway_addresses
-        self._protocol = tenant.gateway_protocol
         self._name = tenant.gateway_name
         self._tls = gateway_context(tenant.gateway_ca_pem) if tenant.gateway_protocol == "https" else None
 

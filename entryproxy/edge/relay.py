@@ -39,10 +39,7 @@ class AnswerRelay:
         framing = self._framing
         if framing == UNTIL_CLOSE:
             exchange.keep_alive = False
-        lines = [known.start]
-        if exchange.hsts:
-            lines = [b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, head.lines_without_hsts)]
-            lines.append(b"Strict-Transport-Security: %b\r\n" % exchange.hsts)
+        lines = [known.start_with(exchange.hsts) if exchange.hsts else known.start]
         if not head.has_date:
             lines.append(b"Date: %b\r\n" % exchange.edge.http_date())
         if head.content_length is not None and head.status != 204:

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from entryproxy.edge.deadlines import Timed
@@ -67,7 +68,7 @@ class ClientTransport(Timed, asyncio.Protocol):
         self.client = peer[0] if peer else ""
         self.trusted = edge.trusts(self.client)
         transport.set_write_buffer_limits(high=edge.limits.client_write_high_bytes)
-        edge.wheel.set(self, edge.loop.time() + edge.limits.handshake_seconds)
+        edge.wheel.set(self, monotonic() + edge.limits.handshake_seconds)
         if edge.proxy_protocol and self.trusted:
             self._stage = PROXY
         else:
@@ -138,7 +139,7 @@ class ClientTransport(Timed, asyncio.Protocol):
             self._transport.resume_reading()
             if self._transport.can_write_eof():
                 self._transport.write_eof()
-            self._edge.wheel.set(self, self._edge.loop.time() + self._edge.limits.linger_seconds)
+            self._edge.wheel.set(self, monotonic() + self._edge.limits.linger_seconds)
 
     def cut(self) -> None:
         if self._stage < CLOSING:
@@ -178,7 +179,7 @@ class ClientTransport(Timed, asyncio.Protocol):
 
     def _end(self) -> None:
         self._stage = CLOSING
-        self._edge.wheel.set(self, self._edge.loop.time() + self._edge.limits.flush_seconds)
+        self._edge.wheel.set(self, monotonic() + self._edge.limits.flush_seconds)
         self._transport.close()
 
     def _early_data(self, data: bytes) -> None:

@@ -7,6 +7,7 @@ that is the exchange's business. Whatever leaves the framing in doubt ends the c
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from entryproxy.edge.deadlines import Timed
@@ -151,6 +152,17 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
+    def rest(self) -> None:
+        """Back in the pool, until the next exchange or for the idle time."""
+        self.reused = True
+        if self._paused:  # the last client was slow
+            self.resume_reading()
+        deadline = monotonic() + self._edge.limits.gateway_idle_seconds
+        if deadline >= self.looked_at:
+            self.deadline = deadline
+        else:
+            self._edge.wheel.set(self, deadline)
+
     def close(self) -> None:
         """Flush and close; for a tunnel whose client has gone, and for idle connections."""
         self._exchange = None
@@ -195,7 +207,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
         if known.length == len(data) - end and exchange.plain:
             self._mode = IDLE
             self._exchange = None
-            exchange.relay_whole(known, data[end:], self)
+            exchange.relay_whole(known, data[end:], self)  # the common answer, all of it in one read
         elif known.head.status < 200:
             self._read_interim(exchange, known, data[end:])
         else:
