@@ -31,7 +31,16 @@ def problem(error: EntryError, request_id: str, *, as_html: bool, close: bool, h
 
 def redirect(location: str, request_id: str, *, close: bool, head_only: bool, date: bytes) -> bytes:
     """308 to the same resource over https; the method and the body stay what they are (RFC 9110 §15.4.9)."""
-    return _answer(308, "Permanent Redirect", [("Location", location)], b"", request_id, close=close, head_only=head_only, date=date)
+    return _answer(
+        308,
+        "Permanent Redirect",
+        [("Location", location)],
+        b"",
+        request_id,
+        close=close,
+        head_only=head_only,
+        date=date,
+    )
 
 
 def options(allow: str, request_id: str, *, close: bool, date: bytes) -> bytes:
@@ -50,7 +59,12 @@ def _answer(
     head_only: bool,
     date: bytes,
 ) -> bytes:
-    lines = [f"HTTP/1.1 {status} {title}", f"Date: {date.decode()}", f"Content-Length: {len(body)}", f"X-Request-Id: {request_id}"]
+    lines = [
+        f"HTTP/1.1 {status} {title}",
+        f"Date: {date.decode()}",
+        f"Content-Length: {len(body)}",
+        f"X-Request-Id: {request_id}",
+    ]
     lines += [f"{name}: {value}" for name, value in fields]
     if status >= 400:
         lines.append("Cache-Control: no-store")

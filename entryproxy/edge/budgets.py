@@ -1,8 +1,9 @@
 """What a pod's workers share of a tenant's limits: one table in memory mapped before the fork.
 
-A row per tenant with limits: the theoretical arrival time of its rate (routing.limits), and one cell per worker with its concurrent
-requests, which only that worker writes. Eight-byte cells are read and written whole on every platform that we support; two workers
-that take from the same rate in the same microsecond may both count as one, which errs by less than the rate's own burst.
+A row per tenant with limits: the theoretical arrival time of its rate (routing.limits), and one cell per worker with
+its concurrent requests, which only that worker writes. Eight-byte cells are read and written whole on every platform
+that we support; two workers that take from the same rate in the same microsecond may both count as one, which errs by
+less than the rate's own burst.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ class BudgetTable:
     __slots__ = ("_arrivals", "_counts", "_own", "_workers")
 
     def __init__(self, memory: mmap.mmap, workers: int, worker: int) -> None:
-        """worker: this worker's number, from 0; its cells are cleared, since an earlier holder may have died in the middle."""
+        """worker: this worker's number, from 0; its cells are cleared, since an earlier holder may have died in the
+        middle.
+        """
         cells = memoryview(memory)
         arrivals_bytes = ROWS * _CELL_BYTES
         self._arrivals = cells[:arrivals_bytes].cast("d")

@@ -15,8 +15,8 @@ from entryproxy.edge.http1 import Http1Connection
 from entryproxy.edge.resolver import Resolver
 from entryproxy.edge.tenants import TenantState
 from entryproxy.edge.trust import TrustedProxies
-from entryproxy.model.tenant import Platform
 from entryproxy.model.snapshot import Change, Snapshot
+from entryproxy.model.tenant import Platform
 from entryproxy.routing.sni import choose_certificate
 from entryproxy.telemetry.access_line import LineRenderer
 
@@ -64,6 +64,7 @@ class EdgeContext:
         self.tenants: dict[str, TenantState] = {}
         self.links: dict[ClientTransport, None] = {}
         self.draining = False
+        self._empty = asyncio.Event()
         self._trusted = TrustedProxies(())
         self._ids: list[bytes] = []
         self._date = (0, b"")
@@ -113,15 +114,29 @@ class EdgeContext:
         if link in self.links:
             del self.links[link]
             self.report.client_connections -= 1
+            if not self.links:
+                self._empty.set()
             if link.tenant_state is not None:
                 link.tenant_state.connections -= 1
                 link.tenant_state = None
+
+    async def wait_until_empty(self, seconds: float) -> None:
+        """Until the last connection is gone, or the time is over."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.links:
+                    self._empty.clear()
+                    await self._empty.wait()
+        except TimeoutError:
+            pass
 
     def make_http1(self, link: ClientTransport) -> Http1Connection:
         return Http1Connection(self, link)
 
     def choose_context(self, name: str | None) -> tuple[ssl.SSLContext, str | None] | None:
-        """The TLS context for a server name with the tenant that every request's Host must lead to (None: any); None to refuse."""
+        """The TLS context for a server name with the tenant that every request's Host must lead to (None: any); None
+        to refuse.
+        """
         choice = choose_certificate(self.snapshot, name, time.time())
         context = self.contexts.find(choice.candidates, choice.tenant_id, self.snapshot.platform.tls_min_version)
         if context is None:

@@ -32,7 +32,9 @@ class ContextCache:
         return len(self._contexts)
 
     def find(self, candidates: tuple[Certificate, ...], tenant_id: str, min_version: str) -> ssl.SSLContext | None:
-        """The context of the first candidate that OpenSSL accepts, for this tenant's tickets; None when it accepts none."""
+        """The context of the first candidate that OpenSSL accepts, for this tenant's tickets; None when it accepts
+        none.
+        """
         for certificate in candidates:
             key = (tenant_id, certificate.fingerprint, min_version)
             context = self._contexts.get(key)

@@ -1,7 +1,7 @@
 """One timer wheel for all deadlines of a worker, instead of one timer per request (Varghese & Lauck, 1987, scheme 6).
 
-Moving a deadline further away, which every request does several times, is an attribute store; the wheel finds out when the old one
-comes up. Only a deadline that comes nearer moves between buckets.
+Moving a deadline further away, which every request does several times, is an attribute store; the wheel finds out
+when the old one comes up. Only a deadline that comes nearer moves between buckets.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 class Timed:
     """Something with a deadline, in seconds of time.monotonic.
 
-    looked_at: when the wheel will look next, infinite when never. A deadline no nearer than that may be stored without asking the
-    wheel, which is what the request path does.
+    looked_at: when the wheel will look next, infinite when never. A deadline no nearer than that may be stored
+    without asking the wheel, which is what the request path does.
     """
 
     __slots__ = ("deadline", "looked_at", "tick")

@@ -1,20 +1,24 @@
 """One request from its head to its last log line, the phases top to bottom.
 
-begin → (limits) → a gateway connection, idle or dialled → send → answer relayed as it comes → finish. What can go wrong
-ends in `fail` (the entry answers, or cuts what it has begun), `gateway_lost` or `client_gone`; each ends in `_finish`, once.
+begin → (limits) → a gateway connection, idle or dialled → send → answer relayed as it comes → finish. What can go
+wrong ends in `fail` (the entry answers, or cuts what it has begun), `gateway_lost` or `client_gone`; each ends in
+`_finish`, once.
 """
 
 from __future__ import annotations
 
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from entryproxy.edge.heads import forwarded_fields, trusted_request_id, websocket_accept
+from entryproxy.edge.account import AT_ONCE, account
+from entryproxy.edge.heads import forwarded_fields, trusted_request_id
+from entryproxy.edge.local import send_problem
+from entryproxy.edge.policy import is_upgrade_answer, is_websocket
 from entryproxy.edge.relay import AnswerRelay
 from entryproxy.edge.tunnel import Tunnel
 from entryproxy.edge.upload import Upload, body_too_large
 from entryproxy.errors import EntryError, Source
-from entryproxy.telemetry.access_line import NULL, json_seconds, json_text
+from entryproxy.telemetry.access_line import NULL, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +31,9 @@ if TYPE_CHECKING:
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110 §9.2.2
 _CLIENT_CLOSED = 499
 """nginx's status for a client that left before its answer; only ever logged and counted."""
-PROTOCOL = "HTTP/1.1"
-_METHOD_TEXTS = {method: json_text(method) for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")}
+_METHOD_TEXTS = {
+    method: json_text(method) for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+}
 
 
 class Exchange:
@@ -48,7 +53,6 @@ class Exchange:
         "_started",
         "_state",
         "_status",
-        "_tunnel",
         "_upload",
         "_upload_open",
         "done",
@@ -66,6 +70,7 @@ class Exchange:
         "sent",
         "target",
         "timeouts",
+        "tunnel",
     )
 
     def __init__(
@@ -82,6 +87,8 @@ class Exchange:
         self.minor = minor
         self.needs_escape = True
         self.request_id = http.edge.new_request_id()
+        if http.link.trusted:
+            self.request_id = trusted_request_id(known.fields.request_id) or self.request_id
         # -- the tenant, as it was when the request began
         self._state = state
         self._row = -1
@@ -96,7 +103,7 @@ class Exchange:
         self._upload: Upload | None = None
         self._upload_open = False
         self._relay: AnswerRelay | None = None
-        self._tunnel: Tunnel | None = None
+        self.tunnel: Tunnel | None = None
         self._status = 0
         self._error = NULL
         self.received = 0
@@ -149,32 +156,34 @@ class Exchange:
 
     def connected(self, connection: GatewayConnection) -> None:
         """Send the request's head, and the body bytes that came with it."""
+        http, known = self.http, self.known
         self._connection = connection
         self._gateway = connection.endpoint.text
-        connection.begin(self, self._gateway_head())
-        if self.http.is_write_paused:
+        forwarded, client_lines = known.forwarded, http.client.lines
+        if http.link.trusted:
+            forwarded, client_lines = self._trusted_lines()
+        connection.begin(
+            self,
+            b"".join(
+                (
+                    self.method, b" ", self.target, b" HTTP/1.1\r\n",
+                    forwarded, client_lines, b"X-Request-Id: ", self.request_id, b"\r\n\r\n",
+                )
+            ),
+        )  # fmt: skip
+        if http.is_write_paused:
             connection.pause_reading()
         if self._upload is not None:
-            self.http.release_reading()
+            http.release_reading()
             self._upload.attach(connection)
-        self.http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
+        http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
 
-    def _gateway_head(self) -> bytes:
-        http, known = self.http, self.known
-        if not http.link.trusted:
-            forwarded, client_lines = known.forwarded, http.client_lines
-        else:
-            fields = known.fields
-            assert known.route is not None
-            forwarded = forwarded_fields(fields, known.route, http.link.secure, trusted=True)
-            client_lines = http.client_lines_after(fields.forwarded_for)
-            self.request_id = trusted_request_id(fields.request_id) or self.request_id
-        return b"".join(
-            (
-                self.method, b" ", self.target, b" HTTP/1.1\r\n",
-                forwarded, client_lines, b"X-Request-Id: ", self.request_id, b"\r\n\r\n",
-            )
-        )  # fmt: skip
+    def _trusted_lines(self) -> tuple[bytes, bytes]:
+        """The same with what a trusted proxy says of its client."""
+        fields, route = self.known.fields, self.known.route
+        assert route is not None
+        forwarded = forwarded_fields(fields, route, self.http.link.secure, trusted=True)
+        return forwarded, self.http.client.lines_behind(fields.forwarded_for)
 
     # -- the request's body
 
@@ -215,11 +224,9 @@ class Exchange:
         self._status = known.head.status
         self.sent += len(data)
         self.http.link.write(data)
-        pool = connection.pool
-        pool.succeeded(connection.endpoint)
         self._connection = None
-        pool.release(connection, keep=True)
-        self._first_byte = -1.0
+        connection.pool.release(connection, keep=True)
+        self._first_byte = AT_ONCE
         self._finish()
         self.http.exchange_done(keep_alive=True, body_unread=False)
 
@@ -254,10 +261,9 @@ class Exchange:
 
     def answered(self, connection: GatewayConnection, *, keep: bool) -> None:
         """The answer is complete; the connection goes back to the pool if nothing is left in it or owed to it."""
-        pool = connection.pool
-        pool.succeeded(connection.endpoint)
         self._connection = None
-        pool.release(connection, keep=keep and not self._upload_open and not connection.answer_closes)
+        connection.endpoint.health.succeeded()
+        connection.pool.release(connection, keep=keep and not self._upload_open and not connection.answer_closes)
         self._finish()
         self.http.exchange_done(keep_alive=self.keep_alive, body_unread=self._upload_open)
 
@@ -265,49 +271,27 @@ class Exchange:
 
     def switch_protocols(self, known: KnownAnswer) -> bool:
         """The gateway's 101; False when it is not what the client asked for (RFC 9110 §7.8, RFC 6455 §4.1)."""
-        asked, got = self.known.fields.upgrade, known.head.upgrade
-        connection = self._connection
-        if asked is None or got is None or connection is None or self._upload_open:
+        connection, got = self._connection, known.head.upgrade
+        if connection is None or got is None or self._upload_open:
             return False
-        offered = {protocol.strip().lower() for protocol in asked.split(b",")}
-        if not {protocol.strip().lower() for protocol in got.split(b",")} <= offered:
-            return False
-        websocket = got.strip().lower() == b"websocket"
-        key = self.known.fields.websocket_key
-        if websocket and (key is None or known.head.websocket_accept != websocket_accept(key)):
+        if not is_upgrade_answer(self.known.fields, known.head):
             return False
         self._first_byte = monotonic() - self._started
         self._status = 101
         data = b"%bConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % (known.start, got)
         self.sent += len(data)
         self.http.link.write(data)
-        self._tunnel = Tunnel(self.http.link, connection, websocket=websocket)
+        self.tunnel = Tunnel(self, connection, websocket=is_websocket(got))
         self.keep_alive = False
         self.http.set_deadline(self.timeouts.idle)
         self.http.tunnel_opened()
-        if self.edge.draining:
-            self._tunnel.drain()
+        self.drain()
         return True
 
-    @property
-    def is_tunnel(self) -> bool:
-        return self._tunnel is not None
-
-    def tunnel_up(self, data: bytes) -> None:
-        assert self._tunnel is not None
-        self.received += len(data)
-        self._tunnel.up(data)
-        self.http.set_deadline(self.timeouts.idle)
-
-    def tunnel_down(self, data: bytes) -> None:
-        assert self._tunnel is not None
-        self.sent += self._tunnel.down(data)
-        self.http.set_deadline(self.timeouts.idle)
-
     def drain(self) -> None:
-        """The pod is going; a request goes on to its end, a WebSocket is told."""
-        if self._tunnel is not None:
-            self._tunnel.drain()
+        """If the pod is going, tell a WebSocket; a request goes on to its end."""
+        if self.tunnel is not None and self.edge.draining:
+            self.tunnel.drain()
 
     # -- backpressure
 
@@ -340,7 +324,7 @@ class Exchange:
         pool = connection.pool
         pool.release(connection, keep=False)
         self._connection = None
-        if self._tunnel is not None:
+        if self.tunnel is not None:
             self._finish()
             self.http.exchange_done(keep_alive=False, body_unread=False)
         elif self._may_retry(connection):
@@ -366,7 +350,7 @@ class Exchange:
 
     def timed_out(self) -> None:
         """The deadline of the present phase has passed."""
-        if self._tunnel is not None or self._relay is not None:
+        if self.tunnel is not None or self._relay is not None:
             self.fail(EntryError(504, "idle_timeout", "Nothing moved for too long.", source=Source.GATEWAY))
         elif self._upload_open and not self.http.is_held:
             self.fail(EntryError(408, "body_timeout", "The request's body did not arrive in time.", close=True))
@@ -378,28 +362,30 @@ class Exchange:
         """The client left, or was given up; so is the work at the gateway."""
         if self.done:
             return
-        self._drop_connection(graceful=self._tunnel is not None)
-        if self._tunnel is None:
+        self._drop_connection(graceful=self.tunnel is not None)
+        if self.tunnel is None:
             self._error = json_text(reason)
             self._status = self._status if self._relay is not None else _CLIENT_CLOSED
         self._finish()
 
     def fail(self, error: EntryError) -> None:
-        """End the exchange: with an answer of ours if none has begun, else by cutting it so that it does not look complete."""
+        """End the exchange: with an answer of ours if none has begun, else by cutting it so that it does not look
+        complete.
+        """
         if self.done:
             return
         if error.source is Source.GATEWAY:
             self._state.report.gateway_error(error.reason)
         self._drop_connection(graceful=False)
         self._error = json_text(error.reason)
-        if self._relay is not None or self._tunnel is not None:
+        if self._relay is not None or self.tunnel is not None:
             self._finish()
             self.http.cut()
             return
         self._status = error.status
         self._first_byte = monotonic() - self._started
         close = error.close or self._upload_open or not self.keep_alive
-        self.sent += self.http.send_problem(error, self.request_id, self.known, self.method, close=close)
+        self.sent += send_problem(self.http, error, self.request_id, self.known, self.method, close=close)
         self._finish()
         self.http.exchange_done(keep_alive=not close, body_unread=self._upload_open or error.close)
 
@@ -416,32 +402,22 @@ class Exchange:
         state = self._state
         if self._row >= 0:
             state.leave(self._row)
-        duration = monotonic() - self._started
-        first_byte = self._first_byte
-        duration_text = json_seconds(duration)
-        if first_byte is not None and first_byte < 0:  # the first byte was the last
-            first_byte, first_byte_text = duration, duration_text
-        else:
-            first_byte_text = json_seconds(first_byte)
         report = state.report
         report.in_flight -= 1
-        report.observe(self._status, PROTOCOL, duration, first_byte, self.received, self.sent)
-        edge, http = self.edge, self.http
-        edge.log.write(
-            edge.lines.render(
-                time(),
-                self.request_id.decode(),
-                self.known.text,
-                http.text if not http.link.trusted else http.text_for(self.known.fields),
-                _METHOD_TEXTS.get(self.method) or json_text(self.method),
-                json_text(self.target) if self.needs_escape else f'"{self.target.decode()}"',
-                PROTOCOL,
-                self._status,
-                self.received,
-                self.sent,
-                duration_text,
-                first_byte_text,
-                self._gateway,
-                self._error,
-            )
+        http = self.http
+        account(
+            self.edge,
+            report,
+            self.request_id,
+            self.known.text,
+            http.client.text if not http.link.trusted else http.client.text_behind(self.known.fields.forwarded_for),
+            _METHOD_TEXTS.get(self.method) or json_text(self.method),
+            json_text(self.target) if self.needs_escape else f'"{self.target.decode()}"',
+            self._status,
+            self.received,
+            self.sent,
+            monotonic() - self._started,
+            self._first_byte,
+            self._gateway,
+            self._error,
         )

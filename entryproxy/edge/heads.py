@@ -1,15 +1,13 @@
 """Heads remembered byte for byte.
 
-Clients repeat their field blocks and gateways their answers' heads, so each is parsed and rewritten once and found again under its own
-bytes: the same bytes mean the same. What depends on the snapshot is checked against it at every use; nothing else goes into the
-value. Both memories are bounded and start over when full.
+Clients repeat their field blocks and gateways their answers' heads, so each is parsed and rewritten once and found
+again under its own bytes: the same bytes mean the same. What depends on the snapshot is checked against it at every
+use; nothing else goes into the value. Both memories are bounded and start over when full.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from entryproxy.errors import EntryError
@@ -24,16 +22,16 @@ if TYPE_CHECKING:
     from entryproxy.edge.tenants import TenantState
     from entryproxy.model.snapshot import Snapshot
 
-_WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 _PSEUDONYM = b"1.1 entryproxy"
 
 
 class KnownRequest:
     """A request's fields with where they lead, and how they read at the gateway.
 
-    forwarded: everything of the gateway's head but the request line, the request id and what depends on the client's address.
-    refusal: why it leads nowhere, or None. plain: no body, no upgrade, nothing special. common: nothing but the SNI has to be
-    checked before it is forwarded. keeps_alive: the client wants its connection to go on. tenant_id: "" when it leads nowhere.
+    forwarded: everything of the gateway's head but the request line, the request id and what depends on the client's
+    address. refusal: why it leads nowhere, or None. plain: no body, no upgrade, nothing special. common: nothing but
+    the SNI has to be checked before it is forwarded. keeps_alive: the client wants its connection to go on.
+    tenant_id: "" when it leads nowhere.
     """
 
     __slots__ = (
@@ -100,7 +98,8 @@ class KnownRequest:
 
 
 class RequestMemory:
-    """KnownRequests of HTTP/1.1 clients on one kind of port, under the bytes of their field blocks, empty line included.
+    """KnownRequests of HTTP/1.1 clients on one kind of port, under the bytes of their field blocks, empty line
+    included.
 
     known: the map itself, for the path of a request that may be found in it and nowhere else.
     """
@@ -113,7 +112,9 @@ class RequestMemory:
         self.known: dict[bytes, KnownRequest] = {}
 
     def find(self, block: bytes) -> KnownRequest:
-        """The request with this field block, leading where the snapshot in force says. Raises EntryError for what is malformed."""
+        """The request with this field block, leading where the snapshot in force says. Raises EntryError for what is
+        malformed.
+        """
         known = self.known.get(block)
         if known is None:
             known = self._parse(block)
@@ -162,7 +163,9 @@ def _strip_newer_fields(fields: RequestFields) -> None:
 
 
 def forwarded_fields(fields: RequestFields, route: Route, secure: bool, *, trusted: bool = False) -> bytes:
-    """The gateway's field lines that don't depend on the client's address. With `trusted` what a trusted proxy said stays."""
+    """The gateway's field lines that don't depend on the client's address. With `trusted` what a trusted proxy said
+    stays.
+    """
     host = fields.host or b""
     scheme = b"https" if secure else b"http"
     default_port = b"443" if secure else b"80"
@@ -173,7 +176,9 @@ def forwarded_fields(fields: RequestFields, route: Route, secure: bool, *, trust
     if trusted:
         scheme = fields.forwarded_proto or scheme
         forwarded_host = fields.forwarded_host or host
-        port = fields.forwarded_port or (port if not fields.forwarded_proto else _port_of(host) or _PORTS.get(scheme, port))
+        port = fields.forwarded_port or (
+            port if not fields.forwarded_proto else _port_of(host) or _PORTS.get(scheme, port)
+        )
         via = fields.via + b", " + via if fields.via else via
         extra = b"Forwarded: " + fields.forwarded + b"\r\n" if fields.forwarded else b""
     lines = [
@@ -230,16 +235,12 @@ def _port_of(host: bytes) -> bytes:
     return port if colon and not port.endswith(b"]") else b""
 
 
-def websocket_accept(key: bytes) -> bytes:
-    """What a gateway must answer to Sec-WebSocket-Key (RFC 6455 §4.2.2)."""
-    return b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())
-
-
 class KnownAnswer:
     """A gateway's response head and how it reads at a client.
 
-    start: status line and fields, each with CRLF, without framing, Date added by the caller when `head.has_date` is false.
-    length: Content-Length when the answer is common (connection kept, length and date there, a body allowed), else -1.
+    start: status line and fields, each with CRLF, without framing, Date added by the caller when `head.has_date` is
+    false. length: Content-Length when the answer is common (connection kept, length and date there, a body allowed),
+    else -1.
     """
 
     __slots__ = ("_whole", "_whole_hsts", "head", "length", "start")
@@ -281,22 +282,22 @@ class KnownAnswer:
 
 
 class AnswerMemory:
-    """KnownAnswers of all gateways, under the bytes of their heads."""
+    """KnownAnswers of all gateways, under the bytes of their heads; `known` is the map itself."""
 
-    __slots__ = ("_bytes_max", "_count_max", "_known")
+    __slots__ = ("_bytes_max", "_count_max", "known")
 
     def __init__(self, count_max: int, bytes_max: int) -> None:
         self._count_max = count_max
         self._bytes_max = bytes_max
-        self._known: dict[bytes, KnownAnswer] = {}
+        self.known: dict[bytes, KnownAnswer] = {}
 
     def find(self, block: bytes) -> KnownAnswer:
         """The answer with this head, status line and empty line included. Raises EntryError 502 for nonsense."""
-        known = self._known.get(block)
+        known = self.known.get(block)
         if known is None:
             known = KnownAnswer(parse_response_head(block))
             if len(block) <= self._bytes_max:
-                if len(self._known) >= self._count_max:
-                    self._known.clear()
-                self._known[block] = known
+                if len(self.known) >= self._count_max:
+                    self.known.clear()
+                self.known[block] = known
         return known

@@ -1,33 +1,31 @@
-"""A client's HTTP/1.1 connection: finds requests in plaintext, one exchange at a time, answers in order (RFC 9112 §9.3).
+"""A client's HTTP/1.1 connection: finds requests in plaintext, one exchange at a time, answers in order (RFC 9112
+§9.3).
 
-Bytes that arrive while an exchange runs and are not its body wait, up to a limit; past it the client isn't read until they can be
-looked at. That bounds memory and keeps the order without a queue of exchanges.
+Bytes that arrive while an exchange runs and are not its body wait, up to a limit; past it the client isn't read until
+they can be looked at. That bounds memory and keeps the order without a queue of exchanges.
 """
 
 from __future__ import annotations
 
-from time import time
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from entryproxy.edge import answers
+from entryproxy.edge.client import Client
 from entryproxy.edge.deadlines import Timed
-from entryproxy.edge.exchange import PROTOCOL, Exchange
+from entryproxy.edge.exchange import Exchange
+from entryproxy.edge.local import refuse_bytes, refuse_request, serve_locally
 from entryproxy.edge.pace import Pace
-from entryproxy.edge.policy import check_request, redirect_location
+from entryproxy.edge.policy import check_request
 from entryproxy.errors import EntryError
 from entryproxy.http1.chunked import ChunkedDecoder
 from entryproxy.http1.head import find_head_end
-from entryproxy.http1.request import ALLOW, RequestFields, RequestLine, match_common_line, parse_request_line
-from entryproxy.telemetry.access_line import NULL, ConnectionText, HeadText, json_seconds, json_text
-from entryproxy.telemetry.counters import UNKNOWN_TENANT
+from entryproxy.http1.request import RequestFields, RequestLine, match_common_line, parse_request_line
 
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
     from entryproxy.edge.heads import KnownRequest
     from entryproxy.edge.transport import ClientTransport
 
-_NO_TEXT = HeadText()
 _HOLD_GATEWAY, _HOLD_PIPELINE = 1, 2
 
 
@@ -48,11 +46,10 @@ class Http1Connection(Timed):
         "_requests",
         "_requests_max",
         "_scanned",
-        "client_lines",
+        "client",
         "edge",
         "is_write_paused",
         "link",
-        "text",
     )
 
     def __init__(self, edge: EdgeContext, link: ClientTransport) -> None:
@@ -63,9 +60,7 @@ class Http1Connection(Timed):
         self._heads = edge.requests_tls if link.secure else edge.requests_plain
         self._known = self._heads.known
         self._requests_max = edge.limits.requests_per_connection_max
-        client = link.client.encode()
-        self.client_lines = b"X-Forwarded-For: %b\r\nX-Real-IP: %b\r\n" % (client, client)
-        self.text = ConnectionText(client=link.client, tls_version=link.tls_version or None)
+        self.client = Client(edge, link.client, link.tls_version)
         self._requests = 0
         self._closing = False
         self._looking = False
@@ -85,8 +80,8 @@ class Http1Connection(Timed):
 
     def data_received(self, data: bytes) -> None:
         if self._exchange is None and not self._buffer:
-            # A head that is known byte for byte, with nothing behind it: what most reads bring. A block that is in the map ends
-            # with the empty line and holds no other, so finding it settles where the head ends as well.
+            # A head that is known byte for byte, with nothing behind it: what most reads bring. A block that is in
+            # the map ends with the empty line and holds no other, so finding it settles where the head ends as well.
             line, _, block = data.partition(b"\r\n")
             known = self._known.get(block)
             if known is not None and known.common and known.snapshot is self.edge.snapshot and not self._closing:
@@ -98,7 +93,9 @@ class Http1Connection(Timed):
                     exchange = self._exchange = Exchange(self, known, method, target, 1, monotonic())
                     exchange.received = len(data)
                     exchange.needs_escape = False
-                    exchange.keep_alive = known.keeps_alive and self._requests < self._requests_max and not self.edge.draining
+                    exchange.keep_alive = (
+                        known.keeps_alive and self._requests < self._requests_max and not self.edge.draining
+                    )
                     exchange.begin()
                     return
         self._data_received(data)
@@ -114,8 +111,8 @@ class Http1Connection(Timed):
             return
         if self._body_left or self._decoder is not None:
             self._read_body(exchange, data)
-        elif exchange.is_tunnel:
-            exchange.tunnel_up(data)
+        elif exchange.tunnel is not None:
+            exchange.tunnel.up(data)
         else:
             self._wait(data)
 
@@ -226,7 +223,17 @@ class Http1Connection(Timed):
             self._expect_body(fields)
         if end < len(data):
             self._buffer = data[end:]
-        if known.refusal is not None or not self._serve_here(line, known):
+        try:
+            check_request(self.link, known, line)
+        except EntryError as error:
+            close = error.close or self._closes_after(line.minor, fields)
+            refuse_request(self, error, line, known, end, close=close)
+            self._after_own_answer(close=close)
+            return
+        close = self._closes_after(line.minor, fields)
+        if serve_locally(self, line, known, end, close=close):
+            self._after_own_answer(close=close)
+        else:
             self._forward(line, known, end)
 
     def _expect_body(self, fields: RequestFields) -> None:
@@ -239,12 +246,6 @@ class Http1Connection(Timed):
             self._body_left = fields.content_length or 0
 
     def _forward(self, line: RequestLine, known: KnownRequest, head_bytes: int) -> None:
-        try:
-            check_request(self.link, known, line)
-        except EntryError as error:
-            self.edge.report.reject(error.reason)
-            self._answer(error, line, known, head_bytes)
-            return
         exchange = Exchange(self, known, line.method, line.target, line.minor, monotonic())
         exchange.received = head_bytes
         exchange.keep_alive = self._may_keep_alive(line.minor, known.fields)
@@ -263,6 +264,25 @@ class Http1Connection(Timed):
             and not self.edge.draining
             and self._requests < self._requests_max
         )
+
+    def _closes_after(self, minor: int, fields: RequestFields) -> bool:
+        """Whether an answer of ours ends the connection: also when a body would have to be read first."""
+        return self._has_body or not self._may_keep_alive(minor, fields)
+
+    @property
+    def _has_body(self) -> bool:
+        return self._decoder is not None or self._body_left > 0
+
+    def _after_own_answer(self, *, close: bool) -> None:
+        if close:
+            self._close(lingering=self._has_body or bool(self._buffer))
+        else:
+            self.set_deadline(self.edge.limits.keepalive_idle_seconds)
+
+    def _refuse(self, error: EntryError) -> None:
+        """Refuse bytes that were not understood; nothing behind them can be."""
+        refuse_bytes(self, error)
+        self._close(lingering=True)
 
     # -- bodies
 
@@ -321,8 +341,8 @@ class Http1Connection(Timed):
         """After a 101 bytes pass as they come, those that waited first."""
         self._set_hold(0)
         data, self._buffer = self._buffer, b""
-        if data and self._exchange is not None:
-            self._exchange.tunnel_up(data)
+        if data and self._exchange is not None and self._exchange.tunnel is not None:
+            self._exchange.tunnel.up(data)
 
     def cut(self) -> None:
         """What was sent must not look complete."""
@@ -331,137 +351,17 @@ class Http1Connection(Timed):
         self.link.cut()
 
     def drain(self) -> None:
-        """The pod is going: idle connections close, the others after their exchange."""
+        """The pod is going: idle connections close, the others after their exchange; a new one may still make its
+        request.
+        """
         if self._exchange is not None:
             self._exchange.drain()
-        elif not self._buffer:
+        elif self._requests and not self._buffer:
             self._close()
 
     def abort(self) -> None:
         """The drain's time is over."""
         self.link.abort()
-
-    # -- answers of the entry's own
-
-    def send_problem(
-        self, error: EntryError, request_id: bytes, known: KnownRequest | None, method: bytes, *, close: bool
-    ) -> int:
-        """Send a problem document or page; the number of bytes."""
-        data = answers.problem(
-            error,
-            request_id.decode(),
-            as_html=known is not None and known.fields.prefers_html,
-            close=close,
-            head_only=method == b"HEAD",
-            date=self.edge.http_date(),
-        )
-        self.link.write(data)
-        return len(data)
-
-    def _serve_here(self, line: RequestLine, known: KnownRequest) -> bool:
-        """Redirects and OPTIONS that goes no further: answered without the gateway."""
-        location = None if self.link.secure else redirect_location(self.edge, self.link, known, line.target)
-        if location is None and known.fields.max_forwards != 0:
-            return False
-        request_id = self.edge.new_request_id()
-        close = not self._may_keep_alive(line.minor, known.fields) or self._has_body
-        if location is not None:
-            status = 308
-            data = answers.redirect(
-                location,
-                request_id.decode(),
-                close=close,
-                head_only=line.method == b"HEAD",
-                date=self.edge.http_date(),
-            )
-        elif line.method == b"OPTIONS":
-            status = 200
-            data = answers.options(ALLOW, request_id.decode(), close=close, date=self.edge.http_date())
-        else:
-            return False
-        self.link.write(data)
-        self._log(status, None, line, known, request_id, 0, len(data))
-        self._after_own_answer(close=close)
-        return True
-
-    def _answer(self, error: EntryError, line: RequestLine, known: KnownRequest, received: int) -> None:
-        """Refuse a request that was understood."""
-        request_id = self.edge.new_request_id()
-        close = error.close or self._has_body or not self._may_keep_alive(line.minor, known.fields)
-        sent = self.send_problem(error, request_id, known, line.method, close=close)
-        self._log(error.status, error.reason, line, known, request_id, received, sent)
-        self._after_own_answer(close=close)
-
-    def _refuse(self, error: EntryError) -> None:
-        """Refuse bytes that were not understood; nothing behind them can be."""
-        self.edge.report.reject(error.reason)
-        request_id = self.edge.new_request_id()
-        sent = self.send_problem(error, request_id, None, b"", close=True)
-        self._log(error.status, error.reason, None, None, request_id, 0, sent)
-        self._close(lingering=True)
-
-    @property
-    def _has_body(self) -> bool:
-        return self._decoder is not None or self._body_left > 0
-
-    def _after_own_answer(self, *, close: bool) -> None:
-        if close:
-            self._close(lingering=self._has_body or bool(self._buffer))
-        else:
-            self.set_deadline(self.edge.limits.keepalive_idle_seconds)
-
-    def _log(
-        self,
-        status: int,
-        reason: str | None,
-        line: RequestLine | None,
-        known: KnownRequest | None,
-        request_id: bytes,
-        received: int,
-        sent: int,
-    ) -> None:
-        """Count and log a request that never became an exchange."""
-        edge = self.edge
-        tenant = known.route.tenant.id if known is not None and known.route is not None else UNKNOWN_TENANT
-        edge.report.tenant(tenant).observe(status, PROTOCOL, 0.0, 0.0, received, sent)
-        edge.log.write(
-            edge.lines.render(
-                time(),
-                request_id.decode(),
-                known.text if known is not None else _NO_TEXT,
-                self.text if known is None else self.text_for(known.fields),
-                json_text(line.method if line is not None else None),
-                json_text(line.target if line is not None else None),
-                PROTOCOL,
-                status,
-                received,
-                sent,
-                json_seconds(0.0),
-                json_seconds(0.0),
-                NULL,
-                json_text(reason),
-            )
-        )
-
-    # -- the client's address
-
-    def client_lines_after(self, forwarded_for: bytes) -> bytes:
-        """X-Forwarded-For with the trusted proxy appended, X-Real-IP as the last address that no trusted proxy has."""
-        if not forwarded_for:
-            return self.client_lines
-        real = self.edge.real_client(forwarded_for.decode("latin-1"), self.link.client)
-        return b"X-Forwarded-For: %b, %b\r\nX-Real-IP: %b\r\n" % (
-            forwarded_for,
-            self.link.client.encode(),
-            real.encode("latin-1"),
-        )
-
-    def text_for(self, fields: RequestFields) -> ConnectionText:
-        """The log's view of the client, behind a trusted proxy the one that it names."""
-        if not self.link.trusted or not fields.forwarded_for:
-            return self.text
-        real = self.edge.real_client(fields.forwarded_for.decode("latin-1"), self.link.client)
-        return ConnectionText(client=real, tls_version=self.link.tls_version or None)
 
     # -- reading and closing
 

@@ -1,4 +1,6 @@
-"""A minimum rate for those whose slowness costs us: clients that dribble a body, or hardly read an answer that waits for them."""
+"""A minimum rate for those whose slowness costs us: clients that dribble a body, or hardly read an answer that waits
+for them.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 class Pace(Timed):
     """Looks at a connection once per grace period, from the first body that took more than one read on.
 
-    A peer is judged only over a whole period in which nobody but it held things up. A stream that is silent because neither side
-    has anything to say is the idle deadline's business, not ours.
+    A peer is judged only over a whole period in which nobody but it held things up. A stream that is silent because
+    neither side has anything to say is the idle deadline's business, not ours.
     """
 
     __slots__ = ("_edge", "_http", "_received", "_sent", "_waited")

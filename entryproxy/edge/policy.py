@@ -1,9 +1,12 @@
-"""What a request must satisfy before its tenant's gateway hears of it. Pure: looks at the request and its connection only."""
+"""What a request must satisfy before its tenant's gateway hears of it. Pure: looks at the request and its connection
+only.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from typing import TYPE_CHECKING
 
 from entryproxy.errors import EntryError
@@ -13,20 +16,26 @@ if TYPE_CHECKING:
     from entryproxy.edge.heads import KnownRequest
     from entryproxy.edge.transport import ClientTransport
     from entryproxy.http1.request import RequestFields, RequestLine
+    from entryproxy.http1.response import ResponseHead
 
 _WEBSOCKET_KEY_BYTES = 16
+_WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
 def check_request(link: ClientTransport, known: KnownRequest, line: RequestLine) -> None:
-    """Raise EntryError for a host without tenant, a host of another tenant than the SNI's, or half a WebSocket handshake."""
+    """Raise EntryError for a host without tenant, a host of another tenant than the SNI's, or half a WebSocket
+    handshake.
+    """
     server_tenant = link.server_tenant
     if server_tenant is not None:
         host_tenant = known.route.tenant.id if known.route is not None else ""
         if host_tenant != server_tenant:
-            raise EntryError(421, "misdirected", "The TLS server name and the Host lead to different tenants.", close=True)
+            raise EntryError(
+                421, "misdirected", "The TLS server name and the Host lead to different tenants.", close=True
+            )
     if known.refusal is not None:
         raise known.refusal
-    if known.fields.upgrade is not None and known.fields.upgrade.lower() == b"websocket":
+    if known.fields.upgrade is not None and is_websocket(known.fields.upgrade):
         _check_websocket(known.fields, line)
 
 
@@ -49,9 +58,31 @@ def _check_websocket(fields: RequestFields, line: RequestLine) -> None:
         raise EntryError(400, "incomplete_websocket", "Sec-WebSocket-Key is not 16 bytes in base64.", close=True)
 
 
+def is_upgrade_answer(fields: RequestFields, head: ResponseHead) -> bool:
+    """Whether a 101 is what the client asked for (RFC 9110 §7.8), a WebSocket's with the proof that it was
+    understood.
+    """
+    if fields.upgrade is None or head.upgrade is None or not _protocols(head.upgrade) <= _protocols(fields.upgrade):
+        return False
+    if not is_websocket(head.upgrade):
+        return True
+    key = fields.websocket_key or b""
+    digest = hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest()  # RFC 6455 §4.2.2
+    return head.websocket_accept == base64.b64encode(digest)
+
+
+def is_websocket(upgrade: bytes) -> bool:
+    """An Upgrade field that names WebSocket among its protocols."""
+    return b"websocket" in _protocols(upgrade)
+
+
+def _protocols(upgrade: bytes) -> set[bytes]:
+    return {protocol.strip().lower() for protocol in upgrade.split(b",")}
+
+
 def redirect_location(edge: EdgeContext, link: ClientTransport, known: KnownRequest, target: bytes) -> str | None:
-    """Where port 80 sends a request of a known host, None to serve it here: by the tenant's or the platform's choice, or because
-    a trusted proxy says that its client already speaks https to it.
+    """Where port 80 sends a request of a known host, None to serve it here: by the tenant's or the platform's choice,
+    or because a trusted proxy says that its client already speaks https to it.
     """
     if known.route is None or not known.route.tenant.https_redirect or target == b"*":
         return None
@@ -61,6 +92,7 @@ def redirect_location(edge: EdgeContext, link: ClientTransport, known: KnownRequ
     name, colon, port = host.decode("latin-1").rpartition(":")
     if not colon or port.endswith("]"):
         name, port = host.decode("latin-1"), ""
-    # A client that names the very port we listen on came without a load balancer; it needs our https port by number, too.
+    # A client that names the very port we listen on came without a load balancer; it needs our https port by number,
+    # too.
     suffix = f":{edge.https_port}" if port and port == str(edge.http_port) and edge.https_port != 443 else ""
     return f"https://{name}{suffix}{target.decode('latin-1')}"

@@ -11,6 +11,7 @@ import ssl
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from entryproxy.edge.deadlines import Timed
 from entryproxy.edge.upstream import GatewayConnection
 from entryproxy.errors import EntryError, Source
 from entryproxy.routing.balance import AddressHealth, order
@@ -43,12 +44,15 @@ class Endpoint:
         self.health = AddressHealth()
 
 
-class GatewayPool:
-    """Gateway connections of one tenant in one worker."""
+class GatewayPool(Timed):
+    """Gateway connections of one tenant in one worker; on the wheel while the names of its addresses need a new
+    look.
+    """
 
     __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_idle_max", "_name", "_only", "_tls", "_turns")
 
     def __init__(self, edge: EdgeContext, tenant: Tenant) -> None:
+        super().__init__()
         self._edge = edge
         self._endpoints: dict[str, Endpoint] = {}
         self._turns = itertools.count()
@@ -59,7 +63,9 @@ class GatewayPool:
         self._configure(tenant)
 
     def reconfigure(self, old: Tenant, new: Tenant) -> None:
-        """Follow a changed tenant. Connections to addresses that stay, stay; others serve their exchange and go."""
+        """Follow a changed tenant: new requests dial what it says now; connections that are in use serve their
+        exchange and go.
+        """
         if (
             old.gateway_addresses == new.gateway_addresses
             and old.gateway_protocol == new.gateway_protocol
@@ -67,17 +73,12 @@ class GatewayPool:
             and old.gateway_ca_pem == new.gateway_ca_pem
         ):
             return
-        transport_changed = (old.gateway_protocol, old.gateway_name, old.gateway_ca_pem) != (
-            new.gateway_protocol,
-            new.gateway_name,
-            new.gateway_ca_pem,
-        )
         self._configure(new)
-        if transport_changed:
-            self._drop_endpoints(set(self._endpoints))
+        self._drop_endpoints(set(self._endpoints))
 
     def retire(self) -> None:
         """The tenant is gone: close what is idle; exchanges under way end as they would."""
+        self._edge.wheel.clear(self)
         self._drop_endpoints(set(self._endpoints))
 
     # -- decisions
@@ -116,6 +117,8 @@ class GatewayPool:
             return
         connection.rest()
         idle[connection] = None
+        if endpoint.health.failures or endpoint.health.ejections:  # it answered
+            endpoint.health.succeeded()
 
     def discard(self, connection: GatewayConnection) -> None:
         """An exchange ends in the middle: nothing more goes in or out of `connection`."""
@@ -135,11 +138,6 @@ class GatewayPool:
         connection.endpoint.open -= 1
         if idle:
             self.forget(connection)
-
-    def succeeded(self, endpoint: Endpoint) -> None:
-        """The address answered a request."""
-        if endpoint.health.failures or endpoint.health.ejections:
-            endpoint.health.succeeded()
 
     def failed(self, endpoint: Endpoint) -> None:
         """The address refused a connection or broke off before any answer."""
@@ -169,16 +167,19 @@ class GatewayPool:
             except (OSError, ssl.SSLError):
                 self._note(exchange, endpoint, "connect")
             else:
-                endpoint.in_flight += 1
-                if exchange.done:
-                    self.release(connection, keep=True)
-                else:
-                    exchange.connected(connection)
+                self._hand_over(connection, exchange)
                 return
         if not exchange.done:
             reason = "gateway_connect_timeout" if timed_out else "gateway_unreachable"
             detail = "No gateway of this tenant can be reached."
             exchange.fail(EntryError(503, reason, detail, source=Source.GATEWAY, headers=_RETRY_AFTER))
+
+    def _hand_over(self, connection: GatewayConnection, exchange: Exchange) -> None:
+        connection.endpoint.in_flight += 1
+        if exchange.done:  # its client left while we dialled
+            self.release(connection, keep=True)
+        else:
+            exchange.connected(connection)
 
     async def _dial(self, endpoint: Endpoint, timeout_seconds: float) -> GatewayConnection:
         host, _, port = endpoint.address.rpartition(":")
@@ -210,15 +211,27 @@ class GatewayPool:
     async def _resolve(self) -> None:
         """Bring the endpoints up to date with what the addresses' names resolve to."""
         wanted: dict[str, None] = {}
-        for address in self._addresses:
-            for one in await self._edge.resolver.resolve(address):
-                wanted[one] = None
+        named = False
+        addresses = self._addresses
+        for address in addresses:
+            resolved = await self._edge.resolver.resolve(address)
+            named = named or resolved != [address]
+            wanted.update(dict.fromkeys(resolved))
+        if addresses is not self._addresses:
+            return  # reconfigured meanwhile; whoever needs the new ones resolves them
+        if named:
+            self._edge.wheel.set(self, monotonic() + self._edge.limits.resolve_ttl_seconds)
         if set(wanted) != set(self._endpoints):
             self._drop_endpoints({address for address in self._endpoints if address not in wanted})
             for address in wanted:
                 if address not in self._endpoints:
                     self._endpoints[address] = Endpoint(address)
             self._find_only()
+
+    def expired(self, now: float) -> None:
+        """What the names resolved to is old: look again while somebody uses it, else at the next dial."""
+        if any(endpoint.open for endpoint in self._endpoints.values()):
+            spawn(self._resolve(), "resolve")
 
     def _drop_endpoints(self, addresses: set[str]) -> None:
         for address in addresses:

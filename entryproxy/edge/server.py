@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from entryproxy.telemetry.counters import WorkerReport
 
 BACKLOG = 4_096
-_POLL_SECONDS = 0.05
+_ABORT_SECONDS = 1.0  # for the transports to report their end
 
 
 class EdgeServer:
@@ -35,6 +36,7 @@ class EdgeServer:
     ) -> None:
         self._context = EdgeContext(settings, limits, report, access_log, budgets, ticket_secret)
         self._servers: list[asyncio.Server] = []
+        self._listeners: list[tuple[functools.partial[ClientTransport], socket.socket]] = []
         self._configured = False
 
     @property
@@ -52,33 +54,46 @@ class EdgeServer:
         context = self._context
         loop = context.loop
         context.https_port, context.http_port = https.getsockname()[1], http.getsockname()[1]
-        self._servers = [
-            await loop.create_server(lambda: TlsTransport(context), sock=https, backlog=BACKLOG),
-            await loop.create_server(lambda: ClientTransport(context), sock=http, backlog=BACKLOG),
-        ]
+        for sock, transport in ((https, TlsTransport), (http, ClientTransport)):
+            make = functools.partial(transport, context)
+            self._listeners.append((make, sock.dup()))
+            self._servers.append(await loop.create_server(make, sock=sock, backlog=BACKLOG))
+
+    async def _stop_accepting(self) -> None:
+        """Close the listeners, after taking what the kernel has queued: closing would reset it."""
+        for server in self._servers:
+            server.close()
+        for make, listener in self._listeners:
+            with listener:
+                listener.setblocking(False)
+                while (accepted := _accept(listener)) is not None:
+                    await self._context.loop.connect_accepted_socket(make, accepted)
 
     def begin_drain(self) -> None:
         """From now on every answer ends its connection."""
         self._context.draining = True
 
     async def drain(self, delay_seconds: float, timeout_seconds: float) -> None:
-        """Leave politely: go on accepting for the delay, while load balancers take notice; then stop, let what is under way
-        end within the timeout, tell WebSockets to go, and drop what is left.
+        """Leave politely: go on accepting for the delay, while load balancers take notice; then stop, let what is
+        under way end within the timeout, tell WebSockets to go, and drop what is left.
         """
         self.begin_drain()
-        loop = self._context.loop
         await asyncio.sleep(delay_seconds)
-        for server in self._servers:
-            server.close()
+        await self._stop_accepting()
         for link in list(self._context.links):
             link.drain()
-        deadline = loop.time() + timeout_seconds
-        while self._context.links and loop.time() < deadline:
-            await asyncio.sleep(_POLL_SECONDS)
+        await self._context.wait_until_empty(timeout_seconds)
         for link in list(self._context.links):
             link.abort()
-        while self._context.links and loop.time() < deadline + 1.0:
-            await asyncio.sleep(_POLL_SECONDS)
+        await self._context.wait_until_empty(_ABORT_SECONDS)
         for state in self._context.tenants.values():
             state.pool.retire()
         self._context.wheel.stop()
+
+
+def _accept(listener: socket.socket) -> socket.socket | None:
+    try:
+        accepted, _ = listener.accept()
+    except OSError:  # BlockingIOError: the queue is empty
+        return None
+    return accepted

@@ -50,9 +50,7 @@ class TenantState:
             if retry_after:
                 detail = "This tenant sends more requests per second than it may."
                 seconds = str(math.ceil(retry_after))
-                raise EntryError(
-                    429, "tenant_rate", detail, source=Source.ENTRY, headers=(("Retry-After", seconds),)
-                )
+                raise EntryError(429, "tenant_rate", detail, source=Source.ENTRY, headers=(("Retry-After", seconds),))
         if tenant.limits.connections:
             budgets.enter(row)
             return row

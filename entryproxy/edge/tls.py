@@ -1,8 +1,8 @@
 """TLS between a client's TCP connection and HTTP, over two memory BIOs.
 
-The ClientHello is read before OpenSSL sees it: its server name chooses the tenant, the certificate and the ticket keys, so that
-a name we don't serve costs no handshake and gets its alert, and a ticket of one tenant means nothing to another. The bytes then
-go to OpenSSL unchanged.
+The ClientHello is read before OpenSSL sees it: its server name chooses the tenant, the certificate and the ticket
+keys, so that a name we don't serve costs no handshake and gets its alert, and a ticket of one tenant means nothing to
+another. The bytes then go to OpenSSL unchanged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from entryproxy.preface.client_hello import alert_record, read_client_hello
 from entryproxy.preface.errors import UNRECOGNIZED_NAME, PrefaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from entryproxy.edge.context import EdgeContext
 
@@ -29,7 +29,7 @@ _ALERT_INTERNAL_ERROR = 80
 class TlsTransport(ClientTransport):
     """A client's connection on the TLS port."""
 
-    __slots__ = ("_incoming", "_outgoing", "_tls", "server_name", "server_tenant", "tls_version")
+    __slots__ = ("_incoming", "_outgoing", "_read", "_tls", "server_name", "server_tenant", "tls_version")
 
     secure = True
 
@@ -44,8 +44,9 @@ class TlsTransport(ClientTransport):
 
     def data_received(self, data: bytes) -> None:
         if self._stage == OPEN:
-            if len(data) <= _FEED_BYTES:
-                self._decrypt(data)
+            size = len(data)
+            if size <= RECORD_BYTES:
+                self._decrypt(data, size)  # plaintext is shorter than its records
             else:
                 self._decrypt_slices(data)
         elif self._stage == START:
@@ -100,19 +101,20 @@ class TlsTransport(ClientTransport):
                 return
             self._decrypt(view[start : start + _FEED_BYTES])
 
-    def _decrypt(self, data: bytes | memoryview) -> None:
-        """Feed ciphertext, hand on the plaintext of every record that is complete."""
-        incoming, tls = self._incoming, self._tls
-        assert tls is not None
+    def _decrypt(self, data: bytes | memoryview, bytes_max: int = RECORD_BYTES) -> None:
+        """Feed ciphertext, hand on the plaintext of every record that is complete, at most bytes_max of it at a
+        time.
+        """
+        incoming, read = self._incoming, self._read
         incoming.write(data)
         try:
             while True:
-                plaintext = tls.read(RECORD_BYTES)
+                plaintext = read(bytes_max)
                 if not plaintext:
                     self._peer_closed()
                     return
                 self._http.data_received(plaintext)  # type: ignore[union-attr]  # OPEN has it
-                if not incoming.pending or self._stage != OPEN:
+                if self._stage != OPEN or not (incoming.pending or self._tls.pending()):  # type: ignore[union-attr]
                     break
         except ssl.SSLWantReadError:
             pass
@@ -180,6 +182,7 @@ class TlsTransport(ClientTransport):
             return False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._read: Callable[[int], bytes] = self._tls.read
         return True
 
     def _handshake(self) -> None:

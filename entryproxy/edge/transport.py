@@ -1,11 +1,11 @@
 """A client's connection below HTTP: admission, PROXY header, plaintext in and out, and the ways to end.
 
-`ClientTransport` is what port 80 uses as it is; `tls.TlsTransport` puts TLS in between. The HTTP side sees the same few methods:
-`write`, `writelines`, `pause_reading`, `resume_reading` and four endings:
+`ClientTransport` is what port 80 uses as it is; `tls.TlsTransport` puts TLS in between. The HTTP side sees the same
+few methods: `write`, `writelines`, `pause_reading`, `resume_reading` and four endings:
 
 - `close()` flushes and says goodbye: the peer sees a complete end.
-- `close_lingering()` also reads on for a while and throws it away, because closing a socket with unread bytes resets it and the reset
-  may overtake the answer (RFC 9112 §9.6).
+- `close_lingering()` also reads on for a while and throws it away, because closing a socket with unread bytes resets
+  it and the reset may overtake the answer (RFC 9112 §9.6).
 - `cut()` flushes and ends without a goodbye, so that what was sent does not look complete.
 - `abort()` drops everything at once.
 """
@@ -34,7 +34,17 @@ _PROXY_HEADER_BYTES_MAX = 8_192
 class ClientTransport(Timed, asyncio.Protocol):
     """One accepted TCP connection; speaks plaintext HTTP until a subclass says otherwise."""
 
-    __slots__ = ("_edge", "_early", "_http", "_lingered_bytes", "_stage", "_transport", "client", "tenant_state", "trusted")
+    __slots__ = (
+        "_early",
+        "_edge",
+        "_http",
+        "_lingered_bytes",
+        "_stage",
+        "_transport",
+        "client",
+        "tenant_state",
+        "trusted",
+    )
 
     secure = False
     tls_version = ""

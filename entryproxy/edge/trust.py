@@ -26,7 +26,9 @@ class TrustedProxies:
         return any((mapped or ip) in network for network in self._networks)
 
     def client_behind(self, forwarded_for: str, peer: str) -> str:
-        """The nearest address in X-Forwarded-For, from the right, that no trusted proxy has; `peer` when there is none."""
+        """The nearest address in X-Forwarded-For, from the right, that no trusted proxy has; `peer` when there is
+        none.
+        """
         client = peer
         for entry in reversed(forwarded_for.split(",")):
             candidate = _address_of(entry.strip())

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from entryproxy.edge.transport import ClientTransport
+    from entryproxy.edge.exchange import Exchange
     from entryproxy.edge.upstream import GatewayConnection
 
 _GOING_AWAY = b"\x88\x02\x03\xe9"  # an unmasked Close frame with status 1001 (RFC 6455 §5.5.1, §7.4.1)
 
 
 class Tunnel:
-    """Passes bytes both ways as they come."""
+    """Passes bytes both ways as they come, as long as they come."""
 
-    __slots__ = ("_connection", "_frames", "_leaving", "_link", "_told")
+    __slots__ = ("_connection", "_exchange", "_frames", "_leaving", "_link", "_told")
 
-    def __init__(self, link: ClientTransport, connection: GatewayConnection, *, websocket: bool) -> None:
-        self._link = link
+    def __init__(self, exchange: Exchange, connection: GatewayConnection, *, websocket: bool) -> None:
+        self._exchange = exchange
+        self._link = exchange.http.link
         self._connection = connection
         self._frames = FrameBoundaries() if websocket else None
         self._leaving = False
@@ -26,20 +27,28 @@ class Tunnel:
     def up(self, data: bytes) -> None:
         """Client to gateway."""
         self._connection.write(data)
+        self._exchange.received += len(data)
+        self._moved()
 
-    def down(self, data: bytes) -> int:
-        """Gateway to client; how many bytes went on."""
+    def down(self, data: bytes) -> None:
+        """Gateway to client."""
+        self._moved()
         if self._told:
-            return 0  # nothing may follow a Close frame
+            return  # nothing may follow a Close frame
         if self._frames is not None:
             self._frames.feed(data)
         self._link.write(data)
+        self._exchange.sent += len(data)
         if self._leaving:
             self._tell()
-        return len(data)
+
+    def _moved(self) -> None:
+        self._exchange.http.set_deadline(self._exchange.timeouts.idle)
 
     def drain(self) -> None:
-        """The pod is going: a WebSocket client gets a Close frame at the next frame boundary and may come back elsewhere."""
+        """The pod is going: a WebSocket client gets a Close frame at the next frame boundary and may come back
+        elsewhere.
+        """
         self._leaving = True
         self._tell()
 

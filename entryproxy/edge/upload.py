@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Upload:
     """Frames body bytes for the gateway and holds them while there is no connection yet.
 
-    Held bytes are bounded by pausing the client, so that they are at most what one read brought. The framing is the client's kind
-    (length or chunked) but never the client's bytes: extensions don't travel, and a length is counted.
+    Held bytes are bounded by pausing the client, so that they are at most what one read brought. The framing is the
+    client's kind (length or chunked) but never the client's bytes: extensions don't travel, and a length is counted.
     """
 
     __slots__ = ("_bytes_max", "_chunked", "_connection", "_exchange", "_held", "forwarded_bytes")

@@ -1,7 +1,8 @@
 """A connection to a gateway: requests out, answers in, one exchange at a time.
 
-The connection finds where an answer's head and body end (RFC 9112 §6.3) and tells its exchange; what the client gets of
-that is the exchange's business. Whatever leaves the framing in doubt ends the connection instead of going back to the pool.
+The connection finds where an answer's head and body end (RFC 9112 §6.3) and tells its exchange; what the client gets
+of that is the exchange's business. Whatever leaves the framing in doubt ends the connection instead of going back to
+the pool.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _INTERIM_ANSWERS_MAX = 16
 class GatewayConnection(Timed, asyncio.Protocol):
     """One TCP (or TLS) connection to one gateway address.
 
-    reused: it has served an exchange before, so it may have died unnoticed. answered: a byte of the current answer has come.
-    answer_closes: the gateway ends the connection after this answer.
+    reused: it has served an exchange before, so it may have died unnoticed. answered: a byte of the current answer
+    has come. answer_closes: the gateway ends the connection after this answer.
     """
 
     __slots__ = (
@@ -86,6 +87,15 @@ class GatewayConnection(Timed, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         mode = self._mode
         if mode == HEAD:
+            end = data.find(b"\r\n\r\n") + 4
+            if end > 3 and not self._buffer:
+                known = self._edge.answers.known.get(data[:end])
+                exchange = self._exchange
+                if known is not None and known.length == len(data) - end and exchange.plain:  # type: ignore[union-attr]
+                    self._mode = IDLE
+                    self._exchange = None
+                    exchange.relay_whole(known, data[end:], self)  # type: ignore[union-attr]  # the common answer, all in one read
+                    return
             self._read_head(data)
         elif mode == LENGTH:
             self._read_length(data)
@@ -94,7 +104,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
         elif mode == UNTIL_CLOSE:
             self._exchange.relay_body((data,))  # type: ignore[union-attr]  # every mode but IDLE and CLOSED has one
         elif mode == TUNNEL:
-            self._exchange.tunnel_down(data)  # type: ignore[union-attr]
+            self._exchange.tunnel.down(data)  # type: ignore[union-attr]
         else:  # bytes that nobody asked for: the next answer could not be trusted
             self.abort()
 
@@ -204,11 +214,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self.abort()
             exchange.fail(error)
             return
-        if known.length == len(data) - end and exchange.plain:
-            self._mode = IDLE
-            self._exchange = None
-            exchange.relay_whole(known, data[end:], self)  # the common answer, all of it in one read
-        elif known.head.status < 200:
+        if known.head.status < 200:
             self._read_interim(exchange, known, data[end:])
         else:
             self._begin_body(exchange, known, data[end:])
@@ -218,8 +224,8 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._mode = TUNNEL
             if not exchange.switch_protocols(known):
                 self._fail("The gateway switched protocols unasked, or to something else.")
-            elif rest:
-                exchange.tunnel_down(rest)
+            elif rest and exchange.tunnel is not None:
+                exchange.tunnel.down(rest)
             return
         self._interim += 1
         if self._interim > _INTERIM_ANSWERS_MAX:

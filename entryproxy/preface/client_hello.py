@@ -1,0 +1,244 @@
+"""A TLS client's first message, read before a TLS engine exists, so that its server name can choose the certificate.
+
+Only what the choice needs is taken out; the same bytes then go to the TLS engine, which judges everything else. What is
+taken out is judged strictly, so that the engine can never see another name than the one the choice was made for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+
+from entryproxy.model import hostname
+from entryproxy.preface.errors import (
+    DECODE_ERROR,
+    ILLEGAL_PARAMETER,
+    PROTOCOL_VERSION,
+    RECORD_OVERFLOW,
+    UNEXPECTED_MESSAGE,
+    PrefaceError,
+)
+
+_ALERT_RECORD = 21
+_HANDSHAKE_RECORD = 22
+_HANDSHAKE_START = b"\x16\x03"  # record type and major version
+_CLIENT_HELLO = 1
+_RECORD_HEADER_BYTES = 5
+_MESSAGE_HEADER_BYTES = 4
+_RECORD_BYTES_MAX = 16_384  # TLSPlaintext.length, RFC 8446 §5.1
+_RECORDS_MAX = 1_536  # bounds the walk over a hello that comes in records of one byte
+
+_SERVER_NAME = 0
+_HOST_NAME = 0
+_ALPN = 16
+_SUPPORTED_VERSIONS = 43
+_RANDOM_BYTES = 32
+_SESSION_ID_BYTES_MAX = 32
+_SSL_3_0 = 0x0300
+_TLS_1_3 = 0x0304
+
+_DNS_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_NAME_CHARACTERS_MAX = 253
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClientHello:
+    """What a ClientHello asks for.
+
+    server_name: host of the SNI extension (RFC 6066 §3) in lower case without a trailing dot, or None when there is no
+    such extension.
+    server_name_is_ip: the name is an IP literal, which RFC 6066 forbids but some clients send.
+    alpn: protocol names as offered (RFC 7301), in the client's order.
+    offers_tls13: supported_versions lists TLS 1.3 (RFC 8446 §4.2.1).
+    """
+
+    server_name: str | None
+    server_name_is_ip: bool
+    alpn: tuple[bytes, ...]
+    offers_tls13: bool
+
+
+def read_client_hello(data: bytes | bytearray, *, bytes_max: int) -> ClientHello | None:
+    """The ClientHello at the start of `data`, all bytes received so far; None while more are needed.
+
+    The message may be spread over records, and records over TCP segments. bytes_max bounds the message and, while it is
+    incomplete, what was received. Raises PrefaceError with the alert to send.
+    """
+    message = _first_message(data, bytes_max)
+    if message is None:
+        if len(data) >= bytes_max:
+            raise PrefaceError("ClientHello too long", alert=ILLEGAL_PARAMETER)
+        return None
+    return _parse(message)
+
+
+def alert_record(description: int) -> bytes:
+    """A fatal alert in plaintext (RFC 8446 §6), for a peer with whom no keys exist yet."""
+    return bytes((_ALERT_RECORD, 3, 3, 0, 2, 2, description))
+
+
+def _first_message(data: bytes | bytearray, bytes_max: int) -> bytes | None:
+    """Body of the first handshake message, joined from its records (RFC 8446 §5.1); None while bytes are missing."""
+    if _is_clearly_short(data, bytes_max):
+        return None
+    handshake = bytearray()
+    needed: int | None = None
+    offset = 0
+    for _ in range(_RECORDS_MAX):
+        length = _record_length(data, offset)
+        if length is None:
+            return None
+        end = offset + _RECORD_HEADER_BYTES + length
+        handshake += data[offset + _RECORD_HEADER_BYTES : end]
+        if needed is None:
+            needed = _message_length(handshake, bytes_max)
+        if end > len(data):
+            return None
+        if needed is not None and len(handshake) >= needed:
+            if len(handshake) > needed:
+                raise PrefaceError("handshake message behind the ClientHello", alert=UNEXPECTED_MESSAGE)
+            return bytes(handshake[_MESSAGE_HEADER_BYTES:])
+        offset = end
+    raise PrefaceError("ClientHello in too many records", alert=UNEXPECTED_MESSAGE)
+
+
+def _is_clearly_short(data: bytes | bytearray, bytes_max: int) -> bool:
+    """A well-formed start whose first record isn't whole yet: a dribbled hello isn't copied at every segment."""
+    return (
+        len(data) >= _RECORD_HEADER_BYTES + _MESSAGE_HEADER_BYTES
+        and data[0] == _HANDSHAKE_RECORD
+        and data[1] == 3
+        and len(data) - _RECORD_HEADER_BYTES < int.from_bytes(data[3:5]) <= _RECORD_BYTES_MAX
+        and data[5] == _CLIENT_HELLO
+        and int.from_bytes(data[6:9]) <= bytes_max - _MESSAGE_HEADER_BYTES
+    )
+
+
+def _record_length(data: bytes | bytearray, offset: int) -> int | None:
+    """Payload length of the record at `offset`, judged as early as its bytes allow; None while they are too few."""
+    header = data[offset : offset + _RECORD_HEADER_BYTES]
+    if header[:2] == _HANDSHAKE_START and len(header) == _RECORD_HEADER_BYTES:
+        length = header[3] << 8 | header[4]
+        if 0 < length <= _RECORD_BYTES_MAX:
+            return length
+    if header and header[0] != _HANDSHAKE_RECORD:
+        # An SSL 2.0 hello has its length, with the high bit set, where TLS has the record type.
+        is_ssl2 = offset == 0 and header[0] & 0x80
+        raise PrefaceError("not a TLS handshake record", alert=PROTOCOL_VERSION if is_ssl2 else UNEXPECTED_MESSAGE)
+    if len(header) > 1 and header[1] != 3:
+        raise PrefaceError("unknown TLS record version", alert=PROTOCOL_VERSION)
+    if len(header) < _RECORD_HEADER_BYTES:
+        return None
+    if header[3:] == b"\x00\x00":
+        raise PrefaceError("empty handshake record", alert=UNEXPECTED_MESSAGE)
+    raise PrefaceError("TLS record too long", alert=RECORD_OVERFLOW)
+
+
+def _message_length(handshake: bytearray, bytes_max: int) -> int | None:
+    """Whole length of the handshake message that starts here, with its header; None while the header is incomplete."""
+    if handshake and handshake[0] != _CLIENT_HELLO:
+        raise PrefaceError("first handshake message is no ClientHello", alert=UNEXPECTED_MESSAGE)
+    if len(handshake) < _MESSAGE_HEADER_BYTES:
+        return None
+    length = _MESSAGE_HEADER_BYTES + int.from_bytes(handshake[1:_MESSAGE_HEADER_BYTES])
+    if length > bytes_max:
+        raise PrefaceError("ClientHello too long", alert=ILLEGAL_PARAMETER)
+    return length
+
+
+def _parse(body: bytes) -> ClientHello:
+    """RFC 8446 §4.1.2: version, random, session id, cipher suites, compression methods, extensions."""
+    if int.from_bytes(body[:2]) <= _SSL_3_0:
+        raise PrefaceError("SSL 3.0 or older", alert=PROTOCOL_VERSION)
+    start, end = _vector(body, 2 + _RANDOM_BYTES, 1, 0)
+    if end - start > _SESSION_ID_BYTES_MAX:
+        raise PrefaceError("session id too long", alert=DECODE_ERROR)
+    start, end = _vector(body, end, 2, 2)
+    if (end - start) % 2:
+        raise PrefaceError("odd length of cipher suites", alert=DECODE_ERROR)
+    _, end = _vector(body, end, 1, 1)
+    if end == len(body):  # TLS 1.2 allows a hello without any extension
+        return ClientHello(server_name=None, server_name_is_ip=False, alpn=(), offers_tls13=False)
+    start, end = _vector(body, end, 2, 0)
+    if end != len(body):
+        raise PrefaceError("bytes behind the extensions", alert=DECODE_ERROR)
+    return _from_extensions(_read_extensions(body, start))
+
+
+def _read_extensions(body: bytes, offset: int) -> dict[int, bytes]:
+    """The extensions that matter here, by type; none may come twice (RFC 8446 §4.2)."""
+    extensions: dict[int, bytes] = {}
+    while offset < len(body):
+        kind = int.from_bytes(body[offset : offset + 2])
+        start, offset = _vector(body, offset + 2, 2, 0)
+        if kind in (_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS):
+            if kind in extensions:
+                raise PrefaceError("repeated extension", alert=ILLEGAL_PARAMETER)
+            extensions[kind] = body[start:offset]
+    return extensions
+
+
+def _from_extensions(extensions: dict[int, bytes]) -> ClientHello:
+    server_name, server_name_is_ip = None, False
+    if _SERVER_NAME in extensions:
+        server_name = _read_server_name(extensions[_SERVER_NAME])
+        server_name_is_ip = hostname.is_ip_literal(server_name)
+    return ClientHello(
+        server_name=server_name,
+        server_name_is_ip=server_name_is_ip,
+        alpn=_read_alpn(extensions[_ALPN]) if _ALPN in extensions else (),
+        offers_tls13=_SUPPORTED_VERSIONS in extensions and _lists_tls13(extensions[_SUPPORTED_VERSIONS]),
+    )
+
+
+def _read_server_name(extension: bytes) -> str:
+    """The one host_name of an SNI extension; RFC 6066 §3 forbids a second one, and no other type was ever defined."""
+    start, end = _vector(extension, 0, 2, 1)
+    if end != len(extension):
+        raise PrefaceError("bytes behind the server name list", alert=DECODE_ERROR)
+    if extension[start] != _HOST_NAME:
+        raise PrefaceError("unknown type of server name", alert=DECODE_ERROR)
+    start, end = _vector(extension, start + 1, 2, 1)
+    if end != len(extension):
+        raise PrefaceError("more than one server name", alert=ILLEGAL_PARAMETER)
+    name = extension[start:end].decode("latin-1").lower().removesuffix(".")
+    if len(name) > _NAME_CHARACTERS_MAX or not (_DNS_NAME.fullmatch(name) or _is_ipv6(name)):
+        raise PrefaceError("server name is no host name", alert=ILLEGAL_PARAMETER)
+    return name
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        ipaddress.IPv6Address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _read_alpn(extension: bytes) -> tuple[bytes, ...]:
+    """RFC 7301 §3.1: a list of names of 1 to 255 octets."""
+    offset, end = _vector(extension, 0, 2, 2)
+    if end != len(extension):
+        raise PrefaceError("bytes behind the protocol names", alert=DECODE_ERROR)
+    names: list[bytes] = []
+    while offset < end:
+        start, offset = _vector(extension, offset, 1, 1)
+        names.append(extension[start:offset])
+    return tuple(names)
+
+
+def _lists_tls13(extension: bytes) -> bool:
+    start, end = _vector(extension, 0, 1, 2)
+    if end != len(extension) or (end - start) % 2:
+        raise PrefaceError("malformed supported_versions", alert=DECODE_ERROR)
+    return any(int.from_bytes(extension[at : at + 2]) == _TLS_1_3 for at in range(start, end, 2))
+
+
+def _vector(data: bytes, offset: int, length_bytes: int, bytes_min: int) -> tuple[int, int]:
+    """Bounds of the variable-length vector at `offset` (RFC 8446 §3.4), whose length field has `length_bytes` bytes."""
+    start = offset + length_bytes
+    end = start + int.from_bytes(data[offset:start])
+    if start > len(data) or end > len(data) or end - start < bytes_min:
+        raise PrefaceError("length field disagrees with the message", alert=DECODE_ERROR)
+    return start, end
