@@ -1,0 +1,96 @@
+"""CPU time and memory of a process and its descendants, from /proc (proc(5))."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stat:
+    """What we read of /proc/PID/stat. cpu_seconds is user plus system time of all threads, without that of children."""
+
+    pid: int
+    parent: int
+    started_ticks: int
+    cpu_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CpuUse:
+    """CPU seconds between two readings: of the whole tree, and of the one process that used most (the worker)."""
+
+    total: float
+    busiest: float
+
+
+def parse_stat(text: str, ticks_per_second: int = _TICKS_PER_SECOND) -> Stat:
+    """One line of /proc/PID/stat. The command may contain blanks and parentheses: fields count from the last ")"."""
+    pid = int(text.partition(" ")[0])
+    fields = text.rpartition(")")[2].split()
+    return Stat(pid, int(fields[1]), int(fields[19]), (int(fields[11]) + int(fields[12])) / ticks_per_second)
+
+
+def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
+    """`root` and everything below it."""
+    children: dict[int, list[Stat]] = {}
+    found = []
+    for stat in stats:
+        children.setdefault(stat.parent, []).append(stat)
+        if stat.pid == root:
+            found.append(stat)
+    for stat in found:  # grows while we walk it
+        found.extend(children.get(stat.pid, ()))
+    return found
+
+
+def tree(root: int) -> dict[tuple[int, int], Stat]:
+    """The living process tree under `root`, by (pid, start time): a pid alone may be reused."""
+    return {(stat.pid, stat.started_ticks): stat for stat in descendants(root, _all_stats())}
+
+
+def cpu_between(before: Mapping[tuple[int, int], Stat], after: Mapping[tuple[int, int], Stat]) -> CpuUse:
+    """CPU time used between two readings of the same tree. A process that came in between counts from zero."""
+    used = [stat.cpu_seconds - (before[key].cpu_seconds if key in before else 0.0) for key, stat in after.items()]
+    return CpuUse(sum(used), max(used, default=0.0))
+
+
+def pss_kilobytes(root: int) -> int:
+    """Proportional set size of the tree: pages shared between its processes count once."""
+    return sum(_pss(stat.pid) for stat in descendants(root, _all_stats()))
+
+
+def pss_kilobytes_of_each(root: int) -> list[int]:
+    """Proportional set size of every process of the tree, the largest first."""
+    return sorted((_pss(stat.pid) for stat in descendants(root, _all_stats())), reverse=True)
+
+
+def parse_pss(text: str) -> int:
+    """The Pss line of /proc/PID/smaps_rollup, in KB; 0 for a process without memory (a zombie)."""
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def _pss(pid: int) -> int:
+    try:
+        return parse_pss((_PROC / str(pid) / "smaps_rollup").read_text())
+    except OSError:
+        return 0
+
+
+def _all_stats() -> list[Stat]:
+    stats = []
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                stats.append(parse_stat((entry / "stat").read_text()))
+            except OSError:  # it ended while we looked
+                continue
+    return stats
