@@ -1,7 +1,8 @@
 """One error type for everything that can go wrong with a request.
 
-An error says whose fault it is, which status answers it, and a short machine-readable reason that metrics and the access
-log carry. Statuses are decided where the fault is found; nothing else in the package maps exceptions to statuses.
+An error says whose fault it is, which status answers it, and a short machine-readable reason that metrics and the
+access log carry. Statuses are decided where the fault is found; nothing else in the package maps exceptions to
+statuses.
 """
 
 from __future__ import annotations

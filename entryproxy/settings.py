@@ -1,7 +1,7 @@
 """Every setting and every limit, each with its unit in its name; the only reader of the environment.
 
-`ServeSettings` is what an operator chooses (command line, then `ENTRYPROXY_<OPTION>`, then the default). `EdgeLimits` is what
-the entry imposes on every peer whatever the tenant says; it is one object so that a test can shrink a limit.
+`ServeSettings` is what an operator chooses (command line, then `ENTRYPROXY_<OPTION>`, then the default). `EdgeLimits`
+is what the entry imposes on every peer whatever the tenant says; it is one object so that a test can shrink a limit.
 """
 
 from __future__ import annotations

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from entryproxy.edge.heads import KnownRequest
     from entryproxy.edge.transport import ClientTransport
 
-_HOLD_GATEWAY, _HOLD_PIPELINE = 1, 2
+_HOLD_GATEWAY, _HOLD_PIPELINE, _HOLD_WRITER = 1, 2, 4
 
 
 class Http1Connection(Timed):
     """HTTP/1.1 over one ClientTransport, `link`."""
 
     __slots__ = (
+        "_blocked",
         "_body_left",
         "_buffer",
         "_closing",
@@ -63,6 +64,7 @@ class Http1Connection(Timed):
         self.client = Client(edge, link.client, link.tls_version)
         self._requests = 0
         self._closing = False
+        self._blocked = False  # closing, or the client doesn't read: no request is looked at
         self._looking = False
         self._hold = 0
         self.is_write_paused = False
@@ -84,7 +86,7 @@ class Http1Connection(Timed):
             # the map ends with the empty line and holds no other, so finding it settles where the head ends as well.
             line, _, block = data.partition(b"\r\n")
             known = self._known.get(block)
-            if known is not None and known.common and known.snapshot is self.edge.snapshot and not self._closing:
+            if known is not None and known.common and known.snapshot is self.edge.snapshot and not self._blocked:
                 match = match_common_line(line)
                 server_tenant = self.link.server_tenant
                 if match is not None and (server_tenant is None or server_tenant == known.tenant_id):
@@ -107,7 +109,11 @@ class Http1Connection(Timed):
                 return
             if self._buffer:
                 data = self._buffer + data
-            self._look(data)
+            if self.is_write_paused:
+                self._buffer = data
+                self._hold_for_writer()
+            else:
+                self._look(data)
             return
         if self._body_left or self._decoder is not None:
             self._read_body(exchange, data)
@@ -119,11 +125,11 @@ class Http1Connection(Timed):
     def eof_received(self) -> None:
         """The client sends no more: it has left, as far as a proxy can tell."""
         if self._exchange is not None:
-            self._closing = True
+            self._closing = self._blocked = True
             self._exchange.client_gone()
 
     def connection_lost(self) -> None:
-        self._closing = True
+        self._closing = self._blocked = True
         self.edge.wheel.clear(self)
         if self._pace is not None:
             self._pace.stop()
@@ -132,15 +138,24 @@ class Http1Connection(Timed):
             exchange.client_gone()
 
     def pause_writing(self) -> None:
-        self.is_write_paused = True
+        self.is_write_paused = self._blocked = True
         if self._exchange is not None:
             self._exchange.client_paused()
             self._watch_pace()
 
     def resume_writing(self) -> None:
         self.is_write_paused = False
+        self._blocked = self._closing
         if self._exchange is not None:
             self._exchange.client_resumed()
+        elif self._hold & _HOLD_WRITER:
+            self._set_hold(0)
+            if self._buffer:
+                self._look(self._buffer)
+
+    def _hold_for_writer(self) -> None:
+        """Who doesn't read answers gets no more of them made: their size is not bounded by that of the requests."""
+        self._set_hold(self._hold | _HOLD_WRITER)
 
     # -- deadlines
 
@@ -178,6 +193,9 @@ class Http1Connection(Timed):
             except EntryError as error:
                 self._refuse(error)
             if self._exchange is not None or self._closing or not self._buffer:
+                break
+            if self.is_write_paused:
+                self._hold_for_writer()
                 break
             data = self._buffer
         self._looking = False
@@ -331,9 +349,12 @@ class Http1Connection(Timed):
         if not keep_alive or self._closing:
             self._close(lingering=body_unread or bool(self._buffer))
             return
-        if self._hold:
-            self._set_hold(0)
         self.set_deadline(self.edge.limits.keepalive_idle_seconds)
+        if self.is_write_paused:
+            self._hold_for_writer()
+            return
+        if self._hold:
+            self._set_hold(_HOLD_PIPELINE if len(self._buffer) > self.edge.limits.pipelined_bytes_max else 0)
         if self._buffer and not self._looking:
             self._look(self._buffer)
 
@@ -347,7 +368,7 @@ class Http1Connection(Timed):
     def cut(self) -> None:
         """What was sent must not look complete."""
         self._exchange = None
-        self._closing = True
+        self._closing = self._blocked = True
         self.link.cut()
 
     def drain(self) -> None:
@@ -393,7 +414,7 @@ class Http1Connection(Timed):
         return self._exchange
 
     def _close(self, *, lingering: bool = False) -> None:
-        self._closing = True
+        self._closing = self._blocked = True
         self._buffer = b""
         if lingering:
             self.link.close_lingering()

@@ -1,4 +1,6 @@
-"""Model structs as MessagePack for the channel between processes; the only place besides TLS that opens PrivateBytes."""
+"""Model structs as MessagePack for the channel between processes; the only place besides TLS that opens
+PrivateBytes.
+"""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One judgement about one field of one object.
 
     severity: "error" means the object, or the claim, is not in force as written; "warning" that it is, but look.
-    reason: CamelCase word as in a Kubernetes Event, from a closed set.
-    object: "ConfigMap higress-system/tenant1" or "Secret …"; field: the path inside, "tenant.yaml: $.limits.connections".
+    reason: CamelCase word as in a Kubernetes Event, from a closed set. object: "ConfigMap higress-system/tenant1" or
+    "Secret …"; field: the path inside, "tenant.yaml: $.limits.connections".
     """
 
     severity: Literal["error", "warning"]

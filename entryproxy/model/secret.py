@@ -6,7 +6,9 @@ from typing import NoReturn
 
 
 class PrivateBytes:
-    """Key material. Printing, formatting and pickling give nothing away; `reveal()` is the one way in, easy to search for."""
+    """Key material. Printing, formatting and pickling give nothing away; `reveal()` is the one way in, easy to search
+    for.
+    """
 
     __slots__ = ("_value",)
 

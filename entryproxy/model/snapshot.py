@@ -1,7 +1,8 @@
 """The whole configuration in force, immutable, and the change from one to the next.
 
-A worker holds one reference to a Snapshot and swaps it. A `Change` names what differs by whole tenants, so a change of one
-tenant costs the size of that tenant plus a shallow copy of the indexes, and unchanged tenants stay the same objects.
+A worker holds one reference to a Snapshot and swaps it. A `Change` names what differs by whole tenants, so a change
+of one tenant costs the size of that tenant plus a shallow copy of the indexes, and unchanged tenants stay the same
+objects.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot:
     """Platform, tenants by id, and the indexes that routing reads.
 
-    owners: custom host or "*.wildcard" → tenant id. certificates: SAN → the certificates that carry it, of every owner, the one that expires
-    last first. Both are derived; only `platform` and `tenants` are state.
+    owners: custom host or "*.wildcard" → tenant id. certificates: SAN → the certificates that carry it, of every
+    owner, the one that expires last first. Both are derived; only `platform` and `tenants` are state.
     """
 
     __slots__ = ("certificates", "generation", "owners", "platform", "tenants")

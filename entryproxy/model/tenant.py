@@ -1,7 +1,8 @@
 """Tenants and the platform: the YAML that operators write, validated, and what workers get of it.
 
-`TenantSpec` and `PlatformSpec` are the documents as written (`tenant.yaml`, `settings.yaml`), with camelCase names, unknown fields
-refused. `Tenant` and `Platform` are the compiled results: defaults merged, domains that lost their claim left out, certificates attached.
+`TenantSpec` and `PlatformSpec` are the documents as written (`tenant.yaml`, `settings.yaml`), with camelCase names,
+unknown fields refused. `Tenant` and `Platform` are the compiled results: defaults merged, domains that lost their
+claim left out, certificates attached.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Hsts(Document, frozen=True, kw_only=True):
 
 
 class Gateway(Document, frozen=True, kw_only=True):
-    """Where a tenant's gateway is. `namespace` "" means `<tenant>-gateway`; `addresses` ("host:port") win over the Service.
+    """Where a tenant's gateway is. `namespace` "" means `<tenant>-gateway`; `addresses` ("host:port") win over the
+    Service.
 
     server_name: the name that a `protocol: https` gateway's certificate must carry; "" means the name that is dialled.
     """
@@ -91,9 +93,10 @@ class PlatformSpec(Document, frozen=True, kw_only=True):
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant in force. `domains` are the custom hosts it owns, in normal form, wildcards as "*.customer.com".
 
-    gateway_addresses: what to dial, "host:port" each, names and IP literals alike. gateway_name: what a `https` gateway's
-    certificate must carry. gateway_ca_pem: what it is verified against, "" for the system's trust store.
-    budget_slot: row in the table of budgets that a pod's workers share; -1 when the tenant has neither rate nor connection limit.
+    gateway_addresses: what to dial, "host:port" each, names and IP literals alike. gateway_name: what a `https`
+    gateway's certificate must carry. gateway_ca_pem: what it is verified against, "" for the system's trust store.
+    budget_slot: row in the table of budgets that a pod's workers share; -1 when the tenant has neither rate nor
+    connection limit.
     """
 
     id: str

@@ -1,0 +1,165 @@
+"""Drafts, platform defaults, claims and certificates → one tenant, or the platform, in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from entryproxy.compiler.certificates import CERTIFICATE, CheckedPair
+from entryproxy.compiler.claims import Lost
+from entryproxy.compiler.coverage import is_covered, may_serve
+from entryproxy.compiler.documents import merge
+from entryproxy.compiler.findings import error, warning
+from entryproxy.compiler.parsing import Entry
+from entryproxy.compiler.platform import PlatformDraft
+from entryproxy.compiler.tenants import DOCUMENT, TenantDraft
+from entryproxy.model.certificate import Certificate
+from entryproxy.model.finding import Finding
+from entryproxy.model.hostname import SYSTEM, is_under
+from entryproxy.model.objects import LabelledObject
+from entryproxy.model.tenant import Limits, Platform, Tenant, Timeouts
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a tenant takes from the platform; tenants are assembled anew only when it differs.
+
+    system_names: what the platform's certificates cover. defaults: the settings document as written.
+    """
+
+    system_domain: str
+    https_redirect: bool
+    system_names: frozenset[str]
+    defaults: dict[str, Any]
+
+
+def assemble_platform(draft: PlatformDraft, secrets: Sequence[Entry]) -> tuple[Platform, Context, list[Finding]]:
+    """The platform with its certificates, the oldest first, and what tenants take from it."""
+    findings: list[Finding] = []
+    domain = draft.platform.system_domain
+    certificates = attach_certificates(SYSTEM, secrets, (), domain, findings)
+    platform = msgspec.structs.replace(draft.platform, certificates=certificates)
+    context = Context(
+        system_domain=domain,
+        https_redirect=platform.https_redirect,
+        system_names=frozenset(name for one in certificates for name in one.names),
+        defaults=draft.document,
+    )
+    return platform, context, findings
+
+
+def assemble_tenant(
+    entry: Entry, draft: TenantDraft, secrets: Sequence[Entry], lost: Lost, context: Context
+) -> tuple[Tenant, list[Finding]]:
+    """The tenant in force, and what of its ConfigMap and certificates is not."""
+    findings: list[Finding] = []
+    domains = _keep_claims(entry.source, draft, lost, context.system_domain, findings)
+    certificates = attach_certificates(draft.id, secrets, domains, context.system_domain, findings)
+    tenant = Tenant(
+        id=draft.id,
+        domains=domains,
+        gateway_addresses=draft.gateway_addresses,
+        gateway_protocol=draft.gateway_protocol,
+        gateway_name=draft.gateway_name,
+        gateway_ca_pem=draft.gateway_ca_pem,
+        https_redirect=context.https_redirect if draft.https_redirect is None else draft.https_redirect,
+        hsts=draft.hsts,
+        limits=merge(context.defaults, draft.document, "limits", Limits),
+        timeouts=merge(context.defaults, draft.document, "timeouts", Timeouts),
+        certificates=certificates,
+        source=f"{entry.source.namespace}/{entry.source.name}",
+    )
+    findings.extend(_uncovered(entry.source, tenant, context))
+    return tenant, findings
+
+
+def attach_certificates(
+    owner: str, secrets: Sequence[Entry], domains: tuple[str, ...], system_domain: str, findings: list[Finding]
+) -> tuple[Certificate, ...]:
+    """The certificates of these Secrets, oldest object first, each with the names that its owner may serve."""
+    certificates = []
+    for entry in secrets:
+        pair = entry.draft
+        if not isinstance(pair, CheckedPair):
+            continue
+        names = tuple(name for name in pair.names if may_serve(name, owner, domains, system_domain))
+        findings.extend(_judge_names(entry.source, owner, pair.names, names, system_domain))
+        if names:
+            certificates.append(_certificate(entry.source, owner, pair, names))
+    return tuple(certificates)
+
+
+def _certificate(source: LabelledObject, owner: str, pair: CheckedPair, names: tuple[str, ...]) -> Certificate:
+    return Certificate(
+        owner=owner,
+        source=f"{source.namespace}/{source.name}",
+        names=names,
+        not_before=pair.not_before,
+        not_after=pair.not_after,
+        fingerprint=pair.fingerprint,
+        chain_pem=pair.chain_pem,
+        key_pem=pair.key_pem,
+    )
+
+
+def _judge_names(
+    source: LabelledObject, owner: str, written: Iterable[str], kept: tuple[str, ...], system_domain: str
+) -> list[Finding]:
+    # The system domain itself is no host of anybody, but ordinary beside "*.<system domain>" in a certificate.
+    left_out = [name for name in written if name not in kept and not (owner == SYSTEM and name == system_domain)]
+    if not kept:
+        message = (
+            f"None of its names may be served by {_person(owner)}: {_list(written)}; the certificate is not in force"
+        )
+        return [error(source, "CertificateNames", CERTIFICATE, message)]
+    if left_out:
+        message = f"Names that {_person(owner)} may not serve are left out: {_list(left_out)}"
+        return [warning(source, "CertificateNames", CERTIFICATE, message)]
+    return []
+
+
+def _keep_claims(
+    source: LabelledObject, draft: TenantDraft, lost: Lost, system_domain: str, findings: list[Finding]
+) -> tuple[str, ...]:
+    owners = {host: (tenant, reference) for host, tenant, reference in lost}
+    kept = []
+    for number, host in enumerate(draft.domains):
+        field = f"{DOCUMENT}: $.domains"
+        if is_under(host.removeprefix("*."), system_domain):
+            message = f'"{host}" is under the system domain and can\'t be claimed'
+            findings.append(error(source, "HostReserved", f"{field}[{number}]", message))
+        elif host in owners:
+            tenant, reference = owners[host]
+            message = f'"{host}" belongs to tenant {tenant} by the older claim of {reference}'
+            findings.append(error(source, "HostConflict", f"{field}[{number}]", message))
+        else:
+            kept.append(host)
+    return tuple(kept)
+
+
+def _uncovered(source: LabelledObject, tenant: Tenant, context: Context) -> list[Finding]:
+    names = {name for one in tenant.certificates for name in one.names}
+    findings = []
+    for host in tenant.domains:
+        if not is_covered(host, names):
+            message = (
+                f'No certificate of the tenant covers "{host}": TLS for it is refused or gets the default certificate'
+            )
+            findings.append(warning(source, "UncoveredHost", f"{DOCUMENT}: $.domains", message))
+    if context.system_domain:
+        everything = names | context.system_names
+        cname_target = f"{tenant.id}.{context.system_domain}"
+        for host in (f"*.{cname_target}", cname_target):
+            if not is_covered(host, everything):
+                message = f'No certificate covers "{host}": clients get one of the platform that does not match'
+                findings.append(warning(source, "UncoveredHost", "metadata.labels", message))
+    return findings
+
+
+def _person(owner: str) -> str:
+    return "the platform" if owner == SYSTEM else f"tenant {owner}"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

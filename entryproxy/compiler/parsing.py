@@ -1,0 +1,104 @@
+"""One object → what it means on its own, remembered by object, with the last good version behind a bad one.
+
+Recompiling ten thousand objects after one change asks for each of them whether it is the same object as before; only
+the one that changed is parsed again.
+"""
+
+from __future__ import annotations
+
+import math
+
+from entryproxy.compiler.certificates import CERTIFICATE, CheckedPair, check_pair
+from entryproxy.compiler.documents import ParseYaml
+from entryproxy.compiler.findings import Rejected, error, warning
+from entryproxy.compiler.platform import PlatformDraft, parse_platform
+from entryproxy.compiler.tenants import TenantDraft, check_tenant_id, parse_tenant
+from entryproxy.model.finding import Finding
+from entryproxy.model.hostname import SYSTEM
+from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.times import rfc3339
+
+EXPIRY_WARNING_SECONDS = 21 * 86_400.0
+
+Draft = TenantDraft | PlatformDraft | CheckedPair
+
+
+class Entry:
+    """One object and its meaning. draft: of this version, or of the last good one when this one was rejected, or None.
+
+    stale_at: Unix seconds from when the same object means something else (a certificate begins, or nears its end).
+    """
+
+    __slots__ = ("draft", "findings", "precedence", "source", "stale_at", "tenant")
+
+    def __init__(
+        self, source: LabelledObject, draft: Draft | None, findings: tuple[Finding, ...], stale_at: float = math.inf
+    ) -> None:
+        self.source = source
+        self.tenant = source.tenant
+        self.draft = draft
+        self.findings = findings
+        self.stale_at = stale_at
+        self.precedence = (source.created, source.namespace, source.name)
+
+
+class Parser:
+    """Parses objects, one at a time; holds no memory of its own: the last version comes as an argument."""
+
+    def __init__(self, parse_yaml: ParseYaml, *, endpoints_known: bool) -> None:
+        self._parse_yaml = parse_yaml
+        self._endpoints_known = endpoints_known
+
+    def parse(self, source: LabelledObject, previous: Entry | None, now: float) -> Entry:
+        """The entry for `source`; a draft of `previous` stays in force where this version is not usable."""
+        good = previous.draft if previous is not None and _is_same(previous.source, source) else None
+        try:
+            if isinstance(source, LabelledSecret):
+                return self._parse_secret(source, good, now)
+            draft, findings = self._parse_config_map(source)
+            return Entry(source, draft, tuple(findings))
+        except Rejected as rejected:
+            return Entry(source, good, (_explain(source, rejected, good),))
+
+    def _parse_config_map(self, source: LabelledConfigMap) -> tuple[Draft, list[Finding]]:
+        if source.tenant == SYSTEM:
+            return parse_platform(source, self._parse_yaml)
+        return parse_tenant(source, self._parse_yaml, endpoints_known=self._endpoints_known)
+
+    def _parse_secret(self, source: LabelledSecret, good: Draft | None, now: float) -> Entry:
+        if source.tenant != SYSTEM:
+            check_tenant_id(source.tenant)
+        pair = check_pair(source.certificate_pem, source.key_pem)
+        if now < pair.not_before:
+            message = f"Not valid before {rfc3339(pair.not_before)}{_consequence(good)}"
+            return Entry(
+                source, good, (error(source, "CertificateNotYetValid", CERTIFICATE, message),), pair.not_before
+            )
+        findings = [warning(source, reason, CERTIFICATE, sentence) for reason, sentence in pair.remarks]
+        expiry, stale_at = _judge_expiry(source, pair, now)
+        return Entry(source, pair, (*findings, *expiry), stale_at)
+
+
+def _judge_expiry(source: LabelledSecret, pair: CheckedPair, now: float) -> tuple[list[Finding], float]:
+    """Warnings about the end of validity, and when this judgement changes."""
+    end = rfc3339(pair.not_after)
+    if now > pair.not_after:
+        message = f"Expired at {end}; it is still served, because that is better than nothing"
+        return [warning(source, "CertificateExpired", CERTIFICATE, message)], math.inf
+    if now >= pair.not_after - EXPIRY_WARNING_SECONDS:
+        return [warning(source, "CertificateExpiring", CERTIFICATE, f"Expires at {end}")], pair.not_after + 1.0
+    return [], pair.not_after - EXPIRY_WARNING_SECONDS
+
+
+def _is_same(one: LabelledObject, other: LabelledObject) -> bool:
+    """Versions of one object that speak for the same tenant; an object made anew under an old name has no last
+    version."""
+    return type(one) is type(other) and one.uid == other.uid and one.tenant == other.tenant
+
+
+def _explain(source: LabelledObject, rejected: Rejected, good: Draft | None) -> Finding:
+    return error(source, rejected.reason, rejected.field, rejected.message + _consequence(good))
+
+
+def _consequence(good: Draft | None) -> str:
+    return "; the last good version stays in force" if good is not None else "; the object is not in force"

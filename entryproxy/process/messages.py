@@ -1,0 +1,61 @@
+"""What the control process and a worker say to each other, as tagged MessagePack.
+
+control → worker: Publish, ReportRequest. worker → control: Hello first, then Applied or Refused for every Publish, and
+Report for every ReportRequest.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from entryproxy.model import codec
+from entryproxy.model.snapshot import Change
+from entryproxy.telemetry.counters import WorkerReport
+
+
+class Publish(msgspec.Struct, frozen=True, tag="publish"):
+    """Put this change in force."""
+
+    change: Change
+
+
+class ReportRequest(msgspec.Struct, frozen=True, tag="report-request"):
+    """Send the counters; `id` comes back with them."""
+
+    id: int
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """A worker introduces itself. generation: of the snapshot it serves with already, 0 for none."""
+
+    slot: int
+    pid: int
+    generation: int
+
+
+class Applied(msgspec.Struct, frozen=True, tag="applied"):
+    """The change to `generation` is in force, and the worker accepts connections."""
+
+    generation: int
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The change to `generation` could not be put in force; the worker serves on with what it had."""
+
+    generation: int
+    problem: str
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """The counters of a worker, in answer to the request with the same id."""
+
+    id: int
+    report: WorkerReport
+
+
+ToWorker = Publish | ReportRequest
+ToControl = Hello | Applied | Refused | Report
+
+encode = codec.encode
+worker_decoder: msgspec.msgpack.Decoder[ToWorker] = codec.decoder_of(ToWorker)
+control_decoder: msgspec.msgpack.Decoder[ToControl] = codec.decoder_of(ToControl)

@@ -1,0 +1,27 @@
+"""The pod of `entryproxy serve`: the edge server in its workers, a folder as its source."""
+
+from __future__ import annotations
+
+from entryproxy.config.folder import FolderSource
+from entryproxy.edge.budgets import BudgetTable
+from entryproxy.edge.server import EdgeServer
+from entryproxy.process import pod
+from entryproxy.process.control import Source
+from entryproxy.process.worker import Server, WorkerContext
+from entryproxy.settings import EdgeLimits, ServeSettings
+from entryproxy.telemetry.access_log import AccessLog
+from entryproxy.telemetry.counters import WorkerReport
+
+
+def serve(settings: ServeSettings) -> int:
+    """Serve in the foreground until a signal ends it; the exit status."""
+    return pod.run(settings, _make_server, _make_source)
+
+
+def _make_server(context: WorkerContext, report: WorkerReport, access_log: AccessLog) -> Server:
+    budgets = BudgetTable(context.budgets, context.settings.workers, context.slot)
+    return EdgeServer(context.settings, EdgeLimits(), report, access_log, budgets, context.ticket_secret)
+
+
+def _make_source(settings: ServeSettings) -> Source:
+    return FolderSource(settings.source, namespace=settings.namespace)

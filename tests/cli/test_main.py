@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from entryproxy.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["serve", "--help"], 0),
+        ([], 2),
+        (["sing"], 2),
+        (["serve"], 2),
+        (["serve", "--source", ".", "--sing"], 2),
+        (["serve", "--source", ".", "--work", "2"], 2),
+    ],
+)
+def test_exit_status(arguments: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == status
+    said = capsys.readouterr()
+    assert (said.err if status == 0 else said.out) == ""
+
+
+def test_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["serve", "--help"])
+    text = capsys.readouterr().out
+    options = {word.strip("[],") for word in text.split() if word.strip("[],").startswith("--")} - {"--help"}
+    assert len(options) == 12
+    for option in options:
+        assert "ENTRYPROXY_" + option[2:].upper().replace("-", "_") in text
+
+
+def test_the_module_runs() -> None:
+    done = subprocess.run([sys.executable, "-m", "entryproxy", "--version"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout.strip()) == (0, version("entryproxy"))

@@ -1,0 +1,49 @@
+"""Labelled objects in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from entryproxy.model.objects import LabelledConfigMap, LabelledSecret
+from entryproxy.model.secret import PrivateBytes
+from tests.compiler.pairs import certificate, key_pem, pem
+
+NAMESPACE = "higress-system"
+DOMAIN = "aigw.example.com"
+
+
+def config(
+    tenant: str, spec: Mapping[str, Any] | str | None = None, *, name: str = "", **fields: Any
+) -> LabelledConfigMap:
+    """A tenant's ConfigMap; `spec` is its tenant.yaml, as data or as text."""
+    data = fields.pop("data", {})
+    if spec is not None:
+        data = {**data, "tenant.yaml": spec if isinstance(spec, str) else yaml.safe_dump(dict(spec))}
+    fields.setdefault("created", "2026-01-01T00:00:00Z")
+    return LabelledConfigMap(namespace=NAMESPACE, name=name or tenant, tenant=tenant, data=data, **fields)
+
+
+def settings(*, name: str = "platform", created: str = "2026-01-01T00:00:00Z", **fields: Any) -> LabelledConfigMap:
+    """The platform's ConfigMap; `fields` are its settings.yaml."""
+    text = yaml.safe_dump({"systemDomain": DOMAIN, **fields})
+    return LabelledConfigMap(
+        namespace=NAMESPACE, name=name, tenant="system", created=created, data={"settings.yaml": text}
+    )
+
+
+def secret(
+    tenant: str, *names: str, name: str = "", start: float = -1, end: float = 90, **fields: Any
+) -> LabelledSecret:
+    """A good pair for `names`, unless `certificate_pem` or `key_pem` say otherwise."""
+    return LabelledSecret(
+        namespace=NAMESPACE,
+        name=name or f"{tenant}-tls",
+        tenant=tenant,
+        created=fields.pop("created", "2026-01-01T00:00:00Z"),
+        certificate_pem=fields.pop("certificate_pem", None) or pem(certificate(*names, start=start, end=end)),
+        key_pem=PrivateBytes(fields.pop("key_pem", None) or key_pem()),
+        **fields,
+    )

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entryproxy.compiler.claims import Claim, resolve
+
+
+def claim(tenant: str, created: str, *domains: str) -> Claim:
+    return Claim(tenant, (created, "ns", tenant), f"ConfigMap ns/{tenant}", domains)
+
+
+def test_every_later_claim_learns_who_owns_the_host_in_the_end() -> None:
+    lost = resolve([claim("c", "3", "x.org", "y.org"), claim("b", "2", "x.org"), claim("a", "1", "x.org")])
+    assert lost == {
+        "b": (("x.org", "a", "ConfigMap ns/a"),),
+        "c": (("x.org", "a", "ConfigMap ns/a"),),
+    }
+
+
+def test_an_exact_host_and_a_wildcard_over_it_are_two_hosts() -> None:
+    assert resolve([claim("a", "1", "*.x.org"), claim("b", "2", "y.x.org")]) == {}
+
+
+CLAIMS = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from("123"), st.lists(st.sampled_from("xyz"), unique=True)),
+    max_size=6,
+    unique_by=lambda one: one[0],
+)
+
+
+@given(CLAIMS, st.randoms())
+def test_the_oldest_wins_in_whatever_order_they_come(raw: list[tuple[str, str, list[str]]], random: object) -> None:
+    claims = [claim(tenant, created, *domains) for tenant, created, domains in raw]
+    lost = resolve(claims)
+    random.shuffle(claims)  # type: ignore[attr-defined]
+    assert resolve(claims) == lost
+    for host in "xyz":
+        asking = sorted((one for one in claims if host in one.domains), key=lambda one: one.precedence)
+        losing = sorted(tenant for tenant, hosts in lost.items() if host in [each[0] for each in hosts])
+        assert losing == sorted(one.tenant for one in asking[1:])

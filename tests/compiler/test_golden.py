@@ -1,0 +1,90 @@
+"""Scenarios as pairs of files: golden/<scenario>.in.yaml is compiled, golden/<scenario>.out.yaml says what comes of it.
+
+The input is a list of steps for one compiler; each step is the list of all objects at that time. A certificate is
+given by its names and its days. `pytest tests/compiler --regenerate-golden` writes the outputs; read the difference
+before committing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from entryproxy.compiler.compile import Compilation, Compiler
+from entryproxy.config.yaml import parse_yaml
+from entryproxy.model.certificate import Certificate
+from entryproxy.model.objects import LabelledConfigMap, LabelledObject
+from entryproxy.model.tenant import Platform, Tenant
+from tests.compiler.objects import NAMESPACE, secret
+from tests.compiler.pairs import NOW
+
+FOLDER = Path(__file__).parent / "golden"
+SCENARIOS = sorted(path.name.removesuffix(".in.yaml") for path in FOLDER.glob("*.in.yaml"))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_golden(scenario: str, request: pytest.FixtureRequest) -> None:
+    steps = yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())
+    compiler = Compiler(parse_yaml)
+    actual = [describe(compiler.compile([build(one) for one in step], NOW)) for step in steps]
+    output = FOLDER / f"{scenario}.out.yaml"
+    if request.config.getoption("--regenerate-golden", default=False):
+        output.write_text(yaml.safe_dump(actual, sort_keys=False, width=200, allow_unicode=True))
+    assert actual == yaml.safe_load(output.read_text())
+
+
+def test_every_output_has_an_input() -> None:
+    assert SCENARIOS
+    assert sorted(path.name.removesuffix(".out.yaml") for path in FOLDER.glob("*.out.yaml")) == SCENARIOS
+
+
+def build(one: dict[str, Any]) -> LabelledObject:
+    created = one.get("created", "2026-01-01T00:00:00Z")
+    if "secret" in one:
+        extra = {"certificate_pem": b"garbage"} if one.get("garbage") else {}
+        return secret(
+            one["tenant"],
+            *one.get("names", ()),
+            name=one["secret"],
+            created=created,
+            start=one.get("from", -1),
+            end=one.get("to", 90),
+            **extra,
+        )
+    return LabelledConfigMap(
+        namespace=NAMESPACE, name=one["config"], tenant=one["tenant"], created=created, data=one.get("data", {})
+    )
+
+
+def describe(compilation: Compilation) -> dict[str, Any]:
+    platform = compilation.platform
+    return {
+        "platform": None if platform is None else _differing(platform, Platform(system_domain=platform.system_domain)),
+        "tenants": {
+            key: _differing(one, Tenant(id=key, gateway_addresses=())) for key, one in compilation.tenants.items()
+        },
+        "findings": [str(one) for one in compilation.findings],
+    }
+
+
+def _differing(one: msgspec.Struct, default: msgspec.Struct) -> dict[str, Any]:
+    """What is not as by default, so that a pair shows what its scenario is about."""
+    described: dict[str, Any] = {}
+    for field in one.__struct_fields__:
+        value = getattr(one, field)
+        if field in ("id", "source") or (value == getattr(default, field) and field != "system_domain"):
+            continue
+        if field == "certificates":
+            value = [_certificate(each) for each in value]
+        described[field] = json.loads(msgspec.json.encode(value))
+    return described
+
+
+def _certificate(one: Certificate) -> dict[str, Any]:
+    days = [round((time - NOW) / 86_400) for time in (one.not_before, one.not_after)]
+    return {"source": one.source, "names": list(one.names), "days": days}

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+import pytest
+
+from entryproxy.compiler.compile import Compilation
+from entryproxy.model.finding import Finding
+from entryproxy.model.objects import LabelledObject
+from entryproxy.model.tenant import Platform, Tenant
+from entryproxy.process import control, ledger, link
+from entryproxy.process.control import Control, ControlContext
+from entryproxy.settings import ServeSettings
+
+PLATFORM = Platform(system_domain="aigw.example.com")
+ONE = Tenant(id="one", gateway_addresses=("127.0.0.1:1",))
+
+
+def finding(reason: str) -> Finding:
+    return Finding(severity="error", reason=reason, object="Folder x", field="", message="gone")
+
+
+class Source:
+    """Ticks when the test says so."""
+
+    def __init__(self) -> None:
+        self.findings: tuple[Finding, ...] = ()
+        self.loads = 0
+        self.ticks = asyncio.Queue[Exception | None]()
+
+    def load(self) -> tuple[Sequence[LabelledObject], Sequence[Finding]]:
+        self.loads += 1
+        return (), self.findings
+
+    async def watch(self) -> AsyncIterator[None]:
+        while True:
+            if (problem := await self.ticks.get()) is not None:
+                raise problem
+            yield
+
+    def request_reload(self) -> None:
+        self.ticks.put_nowait(None)
+
+
+class Compiler:
+    """Gives what the test put there."""
+
+    def __init__(self) -> None:
+        self.compilation = Compilation(platform=None, tenants={}, findings=())
+        self.times: list[float] = []
+
+    def compile(self, objects: Iterable[LabelledObject], now: float) -> Compilation:
+        self.times.append(now)
+        return self.compilation
+
+
+class Running:
+    """A control process's life, inside the test's loop, without workers."""
+
+    def __init__(self) -> None:
+        self.source = Source()
+        self.compiler = Compiler()
+        self.supervisor, own = link.open_pair()
+        self.admin = socket.create_server(("127.0.0.1", 0))
+        settings = ServeSettings(source="", workers=1)
+        context = ControlContext(settings=settings, admin=self.admin, link=own, ledger=ledger.create_memory())
+        self._own = own
+        self.control = Control(context, self.source, self.compiler)
+        self.serving = asyncio.ensure_future(self.control.serve())
+
+    async def tick(self) -> None:
+        """One change of the source, compiled."""
+        before = len(self.compiler.times)
+        self.source.request_reload()
+        await self.compiled(before + 1)
+
+    async def compiled(self, times: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.compiler.times) < times:
+                await asyncio.sleep(0.001)
+
+    async def end(self) -> None:
+        self.supervisor.close()
+        async with asyncio.timeout(5):
+            await self.serving
+
+    def close(self) -> None:
+        for sock in (self.supervisor, self._own, self.admin):
+            sock.close()
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Running]:
+    one = Running()
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+async def test_nothing_is_published_before_there_is_a_platform_and_the_last_one_stays() -> None:
+    with running() as one:
+        await one.tick()
+        assert one.control.snapshot is None
+        assert (one.control.ready, one.control.reason) == (False, "no configuration yet")
+        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, findings=())
+        await one.tick()
+        assert one.control.generation == 1
+        assert one.control.reason == "not yet in force in every worker"
+        await one.tick()
+        assert one.control.generation == 1
+        await one.end()
+
+
+async def test_each_tick_is_one_load_and_one_compilation() -> None:
+    with running() as one:
+        for _ in range(3):
+            await one.tick()
+        assert one.source.loads == len(one.compiler.times) == 3
+        await one.end()
+
+
+async def test_a_source_out_of_reach_is_said_until_it_is_back() -> None:
+    with running() as one:
+        one.source.findings = (finding("UnreadableFolder"), finding("InvalidObject"))
+        await one.tick()
+        assert one.control.source_error == str(finding("UnreadableFolder"))
+        assert one.control.configured_at is None
+        assert list(one.control.findings) == [finding("UnreadableFolder"), finding("InvalidObject")]
+        one.source.findings = (finding("InvalidObject"),)
+        await one.tick()
+        assert one.control.source_error == ""
+        assert one.control.configured_at == pytest.approx(time.time(), abs=5)
+        await one.end()
+
+
+async def test_what_time_makes_stale_is_compiled_again_without_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STALE_SLACK_SECONDS", 0.01)
+    with running() as one:
+        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, findings=(), stale_at=time.time())
+        await one.tick()
+        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, findings=(), stale_at=math.inf)
+        await one.compiled(2)
+        assert one.source.loads == 1
+        assert one.control.snapshot is not None
+        assert list(one.control.snapshot.tenants) == ["one"]
+        await one.end()
+
+
+async def test_a_source_that_can_no_longer_be_followed_ends_the_process() -> None:
+    with running() as one:
+        one.source.ticks.put_nowait(RuntimeError("watching failed"))
+        with pytest.raises(RuntimeError, match="watching failed"):
+            async with asyncio.timeout(5):
+                await one.serving

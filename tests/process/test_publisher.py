@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entryproxy.model.snapshot import Change, Snapshot
+from entryproxy.model.tenant import Limits, Platform, Tenant
+from entryproxy.process import messages
+from entryproxy.process.ledger import BudgetSlots, Ledger, create_memory
+from entryproxy.process.publisher import Publisher, Subscriber
+
+PLATFORM = Platform(system_domain="aigw.example.com")
+
+
+def tenant(name: str, *domains: str, requests_per_second: int = 0) -> Tenant:
+    return Tenant(
+        id=name,
+        domains=domains,
+        gateway_addresses=("127.0.0.1:1",),
+        limits=Limits(requests_per_second=requests_per_second),
+    )
+
+
+class Worker:
+    """A worker that answers when the test says so."""
+
+    def __init__(self, publisher: Publisher, acknowledged: int = 0) -> None:
+        self._publisher = publisher
+        self._sent: list[Change] = []
+        self.snapshot = Snapshot.build(Platform(system_domain="nothing yet"))
+        self.changes: list[Change] = []
+        self.subscriber = Subscriber(self._take, acknowledged)
+        publisher.join(self.subscriber)
+
+    def _take(self, payload: bytes) -> None:
+        message = messages.worker_decoder.decode(payload)
+        assert isinstance(message, messages.Publish)
+        self._sent.append(message.change)
+        self.changes.append(message.change)
+        assert len(self._sent) == 1, "a second change under way"
+
+    def answer(self, now: float = 0.0) -> bool:
+        """Put in force what came; False when nothing did."""
+        if not self._sent:
+            return False
+        change = self._sent.pop()
+        self.snapshot = self.snapshot.apply(change)
+        self._publisher.applied(self.subscriber, change.generation, now)
+        return True
+
+    def refuse(self) -> None:
+        self._publisher.refused(self.subscriber, self._sent.pop().generation)
+
+    def has(self, newest: Snapshot | None) -> bool:
+        return newest is not None and (
+            (self.snapshot.platform, self.snapshot.tenants, self.snapshot.owners, self.snapshot.generation)
+            == (newest.platform, newest.tenants, newest.owners, newest.generation)
+        )
+
+
+@pytest.fixture
+def observed() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def publisher(observed: list[float]) -> Publisher:
+    return make_publisher(observed)
+
+
+def make_publisher(observed: list[float]) -> Publisher:
+    memory = create_memory()
+    return Publisher(Ledger(memory), BudgetSlots(memory), observed.append)
+
+
+def test_a_worker_that_comes_gets_everything_then_differences(publisher: Publisher) -> None:
+    early = Worker(publisher)
+    assert early.changes == []
+    assert publisher.publish(PLATFORM, [tenant("one"), tenant("two")], 0.0)
+    early.answer()
+    publisher.publish(PLATFORM, [tenant("one"), tenant("three")], 0.0)
+    early.answer()
+    late = Worker(publisher)
+    late.answer()
+    first, second = early.changes
+    assert first.whole
+    assert not second.whole
+    assert [one.id for one in second.tenants] == ["three"]
+    assert second.removed == ("two",)
+    assert late.changes[0].whole
+    assert early.has(publisher.snapshot)
+    assert late.has(publisher.snapshot)
+
+
+def test_nothing_is_published_when_nothing_differs(publisher: Publisher) -> None:
+    worker = Worker(publisher)
+    assert publisher.publish(PLATFORM, [tenant("one", requests_per_second=5)], 0.0)
+    worker.answer()
+    assert not publisher.publish(PLATFORM, [tenant("one", requests_per_second=5)], 0.0)
+    assert len(worker.changes) == 1
+    assert publisher.snapshot is not None
+    assert publisher.snapshot.generation == 1
+
+
+def test_a_slow_worker_skips_what_it_missed_and_holds_up_nobody(publisher: Publisher, observed: list[float]) -> None:
+    slow, quick = Worker(publisher), Worker(publisher)
+    for number in range(100):
+        publisher.publish(PLATFORM, [tenant(f"tenant{number}")], float(number))
+        quick.answer(now=number + 0.5)
+    assert len(quick.changes) == 100
+    assert len(slow.changes) == 1
+    assert observed == []
+    slow.answer(now=200.0)
+    assert observed == [200.0]
+    slow.answer(now=300.0)
+    assert len(slow.changes) == 2
+    assert slow.changes[1].removed == ("tenant0",)
+    assert slow.has(publisher.snapshot)
+    assert observed[1:] == [300.0 - number for number in range(1, 100)]
+
+
+def test_a_change_is_in_force_when_the_last_worker_that_lives_has_it(
+    publisher: Publisher, observed: list[float]
+) -> None:
+    first, second = Worker(publisher), Worker(publisher)
+    publisher.publish(PLATFORM, [], seen_at=10.0)
+    first.answer(now=10.5)
+    assert observed == []
+    publisher.leave(second.subscriber, now=11.0)
+    assert observed == [1.0]
+
+
+def test_answers_to_an_earlier_control_process_are_ignored(publisher: Publisher) -> None:
+    worker = Worker(publisher, acknowledged=40)
+    publisher.publish(PLATFORM, [], 0.0)
+    publisher.applied(worker.subscriber, 39, 0.0)
+    assert worker.subscriber.acknowledged == 40
+    worker.answer()
+    assert worker.subscriber.acknowledged == 1
+
+
+def test_a_refused_change_is_not_sent_again_but_the_next_one_is_whole(publisher: Publisher) -> None:
+    worker = Worker(publisher)
+    publisher.publish(PLATFORM, [tenant("one")], 0.0)
+    worker.answer()
+    publisher.publish(PLATFORM, [tenant("one"), tenant("poison")], 0.0)
+    worker.refuse()
+    assert len(worker.changes) == 2
+    publisher.publish(PLATFORM, [tenant("one"), tenant("two")], 0.0)
+    assert worker.changes[2].whole
+    worker.answer()
+    assert worker.has(publisher.snapshot)
+
+
+def test_a_change_refused_while_a_newer_one_waits_is_followed_by_it(publisher: Publisher) -> None:
+    worker = Worker(publisher)
+    publisher.publish(PLATFORM, [tenant("poison")], 0.0)
+    publisher.publish(PLATFORM, [tenant("one")], 0.0)
+    worker.refuse()
+    worker.answer()
+    assert worker.has(publisher.snapshot)
+
+
+def test_only_tenants_with_limits_get_a_row_and_lose_it_with_them(publisher: Publisher) -> None:
+    def rows() -> dict[str, int]:
+        assert publisher.snapshot is not None
+        return {key: one.budget_slot for key, one in publisher.snapshot.tenants.items()}
+
+    limited = [tenant("one", requests_per_second=1), tenant("two"), tenant("three", requests_per_second=1)]
+    publisher.publish(PLATFORM, limited, 0.0)
+    assert rows() == {"one": 0, "two": -1, "three": 1}
+    publisher.publish(PLATFORM, [tenant("one"), tenant("two"), *limited[2:]], 0.0)
+    assert rows() == {"one": -1, "two": -1, "three": 1}
+    publisher.publish(PLATFORM, [*limited], 0.0)
+    assert rows() == {"one": 2, "two": -1, "three": 1}
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("publish"),
+            st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["", "x.example"]), max_size=6),
+        ),
+        st.tuples(st.just("answer"), st.integers(0, 2)),
+        st.tuples(st.just("refuse"), st.integers(0, 2)),
+        st.tuples(st.just("replace"), st.integers(0, 2)),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_every_worker_ends_with_the_newest_snapshot(steps: list[tuple[str, object]]) -> None:
+    publisher = make_publisher([])
+    workers = [Worker(publisher) for _ in range(3)]
+    for action, what in steps:
+        if isinstance(what, dict):
+            publisher.publish(PLATFORM, [tenant(name, f"{name}.{end}") for name, end in what.items()], 0.0)
+        elif isinstance(what, int) and action == "answer":
+            workers[what].answer()
+        elif isinstance(what, int) and action == "replace":
+            publisher.leave(workers[what].subscriber, 0.0)
+            workers[what] = Worker(publisher)
+        elif isinstance(what, int) and workers[what].subscriber.under_way:
+            workers[what].refuse()
+    publisher.publish(PLATFORM, [tenant("last")], 0.0)
+    for worker in workers:
+        while worker.answer():
+            pass
+        assert worker.has(publisher.snapshot)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from entryproxy.model.tenant import Platform
+from entryproxy.process import messages, roster
+from entryproxy.process.channel import Channel
+from entryproxy.process.ledger import BudgetSlots, Ledger, create_memory
+from entryproxy.process.publisher import Publisher
+from entryproxy.process.roster import Roster
+from entryproxy.telemetry.counters import WorkerReport
+from entryproxy.telemetry.totals import total_of
+
+
+class Worker:
+    """The other end of a channel: introduces itself, applies at once, reports unless it is told to be mute."""
+
+    def __init__(self, slot: int, pid: int, generation: int = 0) -> None:
+        self.report = WorkerReport()
+        self.mute = False
+        self.ended = asyncio.Event()
+        self._hello = messages.Hello(slot, pid, generation)
+
+    async def join(self, all_workers: Roster) -> Worker:
+        ours, theirs = socket.socketpair()
+        await all_workers.admit(theirs)
+        self.channel = await Channel.open(ours, messages.worker_decoder, self._receive, lambda _: self.ended.set())
+        self.channel.send(messages.encode(self._hello))
+        return self
+
+    def _receive(self, channel: Channel[messages.ToWorker], message: messages.ToWorker) -> None:
+        if isinstance(message, messages.Publish):
+            channel.send(messages.encode(messages.Applied(message.change.generation)))
+        elif not self.mute:
+            channel.send(messages.encode(messages.Report(message.id, self.report)))
+
+
+@pytest.fixture
+def publisher() -> Publisher:
+    memory = create_memory()
+    return Publisher(Ledger(memory), BudgetSlots(memory), lambda _: None)
+
+
+@pytest.fixture
+async def workers(publisher: Publisher) -> AsyncIterator[Roster]:
+    workers = Roster(2, publisher)
+    yield workers
+    await workers.close()
+
+
+async def until(workers: Roster, pids: list[int]) -> None:
+    async with asyncio.timeout(5):
+        while [row.pid for row in workers.workers()] != pids:
+            await asyncio.sleep(0)
+
+
+async def handshakes(workers: Roster) -> int:
+    return total_of((await workers.collect()).reports()).handshakes.get("ok", 0)
+
+
+async def test_all_are_configured_when_each_slot_has_a_configuration(workers: Roster, publisher: Publisher) -> None:
+    def is_ready() -> bool:
+        return workers.all_configured
+
+    publisher.publish(Platform(system_domain="a.example"), (), 0.0)
+    await Worker(0, 10).join(workers)
+    await until(workers, [10, 0])
+    assert not is_ready()
+    second = await Worker(1, 11, generation=7).join(workers)  # a worker that served before this control process
+    await until(workers, [10, 11])
+    async with asyncio.timeout(5):
+        while not is_ready():
+            await asyncio.sleep(0)
+    await second.channel.close()
+    await until(workers, [10, 0])
+    assert is_ready(), "one crash later the pod is no less ready"
+
+
+async def test_reports_are_summed_and_those_of_the_dead_are_kept(workers: Roster) -> None:
+    first, second = await Worker(0, 10).join(workers), await Worker(1, 11).join(workers)
+    await until(workers, [10, 11])
+    first.report.handshake("ok")
+    first.report.client_connections = 3
+    second.report.handshake("ok")
+    assert await handshakes(workers) == 2
+    await first.channel.close()
+    await until(workers, [0, 11])
+    assert await handshakes(workers) == 2
+    successor = await Worker(0, 12).join(workers)
+    successor.report.handshake("ok")
+    await until(workers, [12, 11])
+    assert await handshakes(workers) == 3
+    assert total_of((await workers.collect()).reports()).client_connections == 0
+    assert [row.restarts for row in workers.workers()] == [1, 0]
+
+
+async def test_a_mute_worker_keeps_its_last_report(workers: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = await Worker(0, 10).join(workers)
+    await until(workers, [10, 0])
+    worker.report.handshake("ok")
+    assert await handshakes(workers) == 1
+    worker.mute = True
+    worker.report.handshake("ok")
+    monkeypatch.setattr(roster, "REPORT_SECONDS", 0.02)
+    assert await handshakes(workers) == 1
+
+
+async def test_a_worker_that_dies_instead_of_reporting_is_not_waited_for(
+    workers: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "REPORT_SECONDS", 60.0)
+    worker = await Worker(0, 10).join(workers)
+    await until(workers, [10, 0])
+    worker.mute = True
+    collecting = asyncio.ensure_future(workers.collect())
+    await asyncio.sleep(0)
+    worker.channel.abort()
+    async with asyncio.timeout(5):
+        await collecting
+
+
+async def test_who_does_not_introduce_itself_is_shown_out(workers: Roster) -> None:
+    ours, theirs = socket.socketpair()
+    await workers.admit(theirs)
+    ended = asyncio.Event()
+    channel = await Channel.open(ours, messages.worker_decoder, lambda *_: None, lambda _: ended.set())
+    channel.send(messages.encode(messages.Applied(1)))
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
+async def test_a_refusal_is_a_finding_until_the_next_change_is_applied(workers: Roster, publisher: Publisher) -> None:
+    worker = await Worker(1, 11).join(workers)
+    await until(workers, [0, 11])
+    worker.channel.send(messages.encode(messages.Refused(3, "ValueError: no")))
+    async with asyncio.timeout(5):
+        while not workers.problems:
+            await asyncio.sleep(0)
+    assert str(workers.problems[0]) == "error: worker 1 generation 3: ValueError: no [NotApplied]"
+    publisher.publish(Platform(system_domain="a.example"), (), 0.0)
+    async with asyncio.timeout(5):
+        while workers.problems:
+            await asyncio.sleep(0)
