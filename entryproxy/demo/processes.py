@@ -69,7 +69,7 @@ class Child:
 
     def read_line(self) -> bytes:
         """The next line of its output, b"" at the end; only with output=subprocess.PIPE."""
-        assert self._process.stdout is not None  # noqa: S101 - the caller's mistake, not a state
+        assert self._process.stdout is not None
         return self._process.stdout.readline()
 
     def stop(self, seconds: float) -> None:

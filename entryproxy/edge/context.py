@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from entryproxy.edge.account import Accounts
 from entryproxy.edge.contexts import ContextCache
 from entryproxy.edge.deadlines import DeadlineWheel
 from entryproxy.edge.heads import AnswerMemory, RequestMemory
@@ -18,7 +19,6 @@ from entryproxy.edge.trust import TrustedProxies
 from entryproxy.model.snapshot import Change, Snapshot
 from entryproxy.model.tenant import Platform
 from entryproxy.routing.sni import choose_certificate
-from entryproxy.telemetry.access_line import LineRenderer
 
 if TYPE_CHECKING:
     import ssl
@@ -51,10 +51,9 @@ class EdgeContext:
         self.https_port = settings.https_port
         self.http_port = settings.http_port
         self.report = report
-        self.log = log
+        self.accounts = Accounts(self.loop, log)
         self.budgets = budgets
         self.wheel = DeadlineWheel(self.loop)
-        self.lines = LineRenderer()
         self.resolver = Resolver(self.loop, limits.resolve_ttl_seconds)
         self.contexts = ContextCache(limits.tls_contexts_max, ticket_secret)
         self.requests_tls = RequestMemory(self, secure=True)

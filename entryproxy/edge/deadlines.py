@@ -49,6 +49,8 @@ class DeadlineWheel:
         """Give `timed` a deadline, nearer or further than the one it has."""
         timed.deadline = deadline
         if deadline < timed.looked_at:  # else found when the earlier bucket comes up
+            if self._timer is None:
+                self._current = self._tick_of(monotonic())  # it rested
             self._place(timed, max(self._tick_of(deadline) + 1, self._current + 1))
 
     def clear(self, timed: Timed) -> None:
@@ -72,6 +74,8 @@ class DeadlineWheel:
         while self._current < last:
             self._current += 1
             for timed in self._buckets.pop(self._current, ()):
+                if timed.tick != self._current:
+                    continue  # cleared or moved by the handler of one before it
                 timed.tick = 0
                 timed.looked_at = inf
                 if timed.deadline <= now:
@@ -97,12 +101,8 @@ class DeadlineWheel:
             self._timer = self._loop.call_later(TICK_SECONDS, self._on_timer)
 
     def _on_timer(self) -> None:
-        self._timer = None
-        self.turn(monotonic())
-        if self._buckets:
-            self._timer = self._loop.call_later(TICK_SECONDS, self._on_timer)
-        else:
-            self._current = self._tick_of(monotonic())
+        self.turn(monotonic())  # with _timer still there: a handler that sets a deadline must not start another
+        self._timer = self._loop.call_later(TICK_SECONDS, self._on_timer) if self._buckets else None
 
     @staticmethod
     def _tick_of(moment: float) -> int:

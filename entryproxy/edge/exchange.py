@@ -10,7 +10,6 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from entryproxy.edge.account import AT_ONCE, account
 from entryproxy.edge.heads import forwarded_fields, trusted_request_id
 from entryproxy.edge.local import send_problem
 from entryproxy.edge.policy import is_upgrade_answer, is_websocket
@@ -18,7 +17,7 @@ from entryproxy.edge.relay import AnswerRelay
 from entryproxy.edge.tunnel import Tunnel
 from entryproxy.edge.upload import Upload, body_too_large
 from entryproxy.errors import EntryError, Source
-from entryproxy.telemetry.access_line import NULL, json_text
+from entryproxy.telemetry.access_line import AT_ONCE, NULL, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,17 +128,25 @@ class Exchange:
         state.report.in_flight += 1
         if (state.gated or not known.plain) and not self._pass_limits():
             return
-        self.plain = self.keep_alive and self.minor == 1 and self.method != b"HEAD" and not known.fields.upgrade
+        self.plain = self.keep_alive and self.minor == 1 and self.method != b"HEAD" and known.fields.upgrade is None
+        http = self.http
+        deadline = self._started + self.timeouts.first_byte
+        if deadline >= http.looked_at:
+            http.deadline = deadline  # what `set_deadline` would do, without the call
+        else:
+            self.edge.wheel.set(http, deadline)
         connection = state.pool.take()
         if connection is not None:
             self.connected(connection)
         else:
-            self.http.set_deadline(self.timeouts.first_byte)
             state.pool.connect(self)
 
     def _pass_limits(self) -> bool:
         """Rate, concurrency and declared size; False when the exchange has failed with the answer for it."""
         fields, limits = self.known.fields, self._state.tenant.limits
+        if fields.chunked or fields.content_length:  # first: a refusal must know that there is a body to read
+            self._upload = Upload(chunked=fields.chunked, bytes_max=limits.request_body_bytes)
+            self._upload_open = True
         try:
             if self._state.gated:
                 self._row = self._state.enter()
@@ -149,9 +156,6 @@ class Exchange:
             self.edge.report.reject(error.reason)
             self.fail(error)
             return False
-        if fields.chunked or fields.content_length:
-            self._upload = Upload(self, chunked=fields.chunked, bytes_max=limits.request_body_bytes)
-            self._upload_open = True
         return True
 
     def connected(self, connection: GatewayConnection) -> None:
@@ -176,7 +180,7 @@ class Exchange:
         if self._upload is not None:
             http.release_reading()
             self._upload.attach(connection)
-        http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
+            http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
 
     def _trusted_lines(self) -> tuple[bytes, bytes]:
         """The same with what a trusted proxy says of its client."""
@@ -220,15 +224,16 @@ class Exchange:
                 self.relay_body((body,))
             self.answered(connection, keep=True)
             return
-        data = known.whole(self.hsts) + body
-        self._status = known.head.status
+        data = known.whole + body if not self.hsts else known.whole_with(self.hsts) + body
+        self._status = known.status
         self.sent += len(data)
         self.http.link.write(data)
+        now = monotonic()
         self._connection = None
-        connection.pool.release(connection, keep=True)
+        connection.put_back(now)
         self._first_byte = AT_ONCE
-        self._finish()
-        self.http.exchange_done(keep_alive=True, body_unread=False)
+        self._finish(now)
+        self.http.answered_whole(now)
 
     def relay_interim(self, known: KnownAnswer) -> None:
         """A 1xx, passed on as it is (RFC 9110 §15.2); HTTP/1.0 knows none."""
@@ -264,7 +269,7 @@ class Exchange:
         self._connection = None
         connection.endpoint.health.succeeded()
         connection.pool.release(connection, keep=keep and not self._upload_open and not connection.answer_closes)
-        self._finish()
+        self._finish(monotonic())
         self.http.exchange_done(keep_alive=self.keep_alive, body_unread=self._upload_open)
 
     # -- upgrades
@@ -289,9 +294,11 @@ class Exchange:
         return True
 
     def drain(self) -> None:
-        """If the pod is going, tell a WebSocket; a request goes on to its end."""
-        if self.tunnel is not None and self.edge.draining:
-            self.tunnel.drain()
+        """If the pod is going, tell a WebSocket; a request goes on to its end, which ends the connection."""
+        if self.edge.draining:
+            self.keep_alive = False
+            if self.tunnel is not None:
+                self.tunnel.drain()
 
     # -- backpressure
 
@@ -325,7 +332,7 @@ class Exchange:
         pool.release(connection, keep=False)
         self._connection = None
         if self.tunnel is not None:
-            self._finish()
+            self._finish(monotonic())
             self.http.exchange_done(keep_alive=False, body_unread=False)
         elif self._may_retry(connection):
             self._retried = True
@@ -366,7 +373,7 @@ class Exchange:
         if self.tunnel is None:
             self._error = json_text(reason)
             self._status = self._status if self._relay is not None else _CLIENT_CLOSED
-        self._finish()
+        self._finish(monotonic())
 
     def fail(self, error: EntryError) -> None:
         """End the exchange: with an answer of ours if none has begun, else by cutting it so that it does not look
@@ -379,14 +386,14 @@ class Exchange:
         self._drop_connection(graceful=False)
         self._error = json_text(error.reason)
         if self._relay is not None or self.tunnel is not None:
-            self._finish()
+            self._finish(monotonic())
             self.http.cut()
             return
         self._status = error.status
         self._first_byte = monotonic() - self._started
         close = error.close or self._upload_open or not self.keep_alive
         self.sent += send_problem(self.http, error, self.request_id, self.known, self.method, close=close)
-        self._finish()
+        self._finish(monotonic())
         self.http.exchange_done(keep_alive=not close, body_unread=self._upload_open or error.close)
 
     def _drop_connection(self, *, graceful: bool) -> None:
@@ -396,8 +403,8 @@ class Exchange:
 
     # -- finish
 
-    def _finish(self) -> None:
-        """Give back what was taken, count, log; the last thing that happens, once."""
+    def _finish(self, now: float) -> None:
+        """Give back what was taken, count, log; the last thing that happens, once. now: time.monotonic."""
         self.done = True
         state = self._state
         if self._row >= 0:
@@ -405,8 +412,7 @@ class Exchange:
         report = state.report
         report.in_flight -= 1
         http = self.http
-        account(
-            self.edge,
+        self.edge.accounts.add(
             report,
             self.request_id,
             self.known.text,
@@ -416,7 +422,7 @@ class Exchange:
             self._status,
             self.received,
             self.sent,
-            monotonic() - self._started,
+            now - self._started,
             self._first_byte,
             self._gateway,
             self._error,

@@ -241,15 +241,17 @@ class KnownAnswer:
     start: status line and fields, each with CRLF, without framing, Date added by the caller when `head.has_date` is
     false. length: Content-Length when the answer is common (connection kept, length and date there, a body allowed),
     else -1.
+        whole: the complete head of a common answer for an HTTP/1.1 client whose connection goes on.
     """
 
-    __slots__ = ("_whole", "_whole_hsts", "head", "length", "start")
+    __slots__ = ("_whole_hsts", "head", "length", "start", "status", "whole")
 
     def __init__(self, head: ResponseHead) -> None:
         self.head = head
         self.start = b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, head.lines)
         self.length = -1
-        self._whole = b""
+        self.status = head.status
+        self.whole = b""
         self._whole_hsts = (b"", b"")
         if (
             head.content_length is not None
@@ -259,12 +261,10 @@ class KnownAnswer:
             and head.status not in (204, 205, 304)
         ):
             self.length = head.content_length
-            self._whole = b"%bContent-Length: %d\r\n\r\n" % (self.start, self.length)
+            self.whole = b"%bContent-Length: %d\r\n\r\n" % (self.start, self.length)
 
-    def whole(self, hsts: bytes) -> bytes:
-        """The complete head of a common answer for an HTTP/1.1 client whose connection goes on."""
-        if not hsts:
-            return self._whole
+    def whole_with(self, hsts: bytes) -> bytes:
+        """`whole` with the tenant's Strict-Transport-Security."""
         if self._whole_hsts[0] != hsts:
             head = b"%bContent-Length: %d\r\n\r\n" % (self.start_with(hsts), self.length)
             self._whole_hsts = (hsts, head)

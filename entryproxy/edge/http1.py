@@ -42,6 +42,7 @@ class Http1Connection(Timed):
         "_heads",
         "_hold",
         "_known",
+        "_line_bytes_max",
         "_looking",
         "_pace",
         "_requests",
@@ -61,6 +62,7 @@ class Http1Connection(Timed):
         self._heads = edge.requests_tls if link.secure else edge.requests_plain
         self._known = self._heads.known
         self._requests_max = edge.limits.requests_per_connection_max
+        self._line_bytes_max = edge.limits.request_line_bytes_max
         self.client = Client(edge, link.client, link.tls_version)
         self._requests = 0
         self._closing = False
@@ -87,7 +89,7 @@ class Http1Connection(Timed):
             line, _, block = data.partition(b"\r\n")
             known = self._known.get(block)
             if known is not None and known.common and known.snapshot is self.edge.snapshot and not self._blocked:
-                match = match_common_line(line)
+                match = match_common_line(line) if len(line) <= self._line_bytes_max else None
                 server_tenant = self.link.server_tenant
                 if match is not None and (server_tenant is None or server_tenant == known.tenant_id):
                     method, target = match.groups()
@@ -124,13 +126,10 @@ class Http1Connection(Timed):
 
     def eof_received(self) -> None:
         """The client sends no more: it has left, as far as a proxy can tell."""
-        if self._exchange is not None:
-            self._closing = self._blocked = True
-            self._exchange.client_gone()
+        self.connection_lost()
 
     def connection_lost(self) -> None:
-        self._closing = self._blocked = True
-        self.edge.wheel.clear(self)
+        self._end()
         if self._pace is not None:
             self._pace.stop()
         exchange, self._exchange = self._exchange, None
@@ -199,6 +198,8 @@ class Http1Connection(Timed):
                 break
             data = self._buffer
         self._looking = False
+        if self._hold & _HOLD_PIPELINE and len(self._buffer) <= self.edge.limits.pipelined_bytes_max:
+            self._set_hold(self._hold & ~_HOLD_PIPELINE)  # what waited was answered, or was the start of a body
 
     def _head_end(self, data: bytes) -> int:
         """Where the head ends, or -1 after putting `data` aside. Raises EntryError over the limits."""
@@ -346,8 +347,15 @@ class Http1Connection(Timed):
     def exchange_done(self, *, keep_alive: bool, body_unread: bool) -> None:
         """The answer is out (or the tunnel is over)."""
         self._exchange = None
-        if not keep_alive or self._closing:
+        if not keep_alive or body_unread or self._closing:  # what is left of a body must never be read as a request
             self._close(lingering=body_unread or bool(self._buffer))
+            return
+        self._rest()
+
+    def _rest(self) -> None:
+        """Between two exchanges: the next request may be here already."""
+        if self._closing:
+            self._close(lingering=bool(self._buffer))
             return
         self.set_deadline(self.edge.limits.keepalive_idle_seconds)
         if self.is_write_paused:
@@ -357,6 +365,18 @@ class Http1Connection(Timed):
             self._set_hold(_HOLD_PIPELINE if len(self._buffer) > self.edge.limits.pipelined_bytes_max else 0)
         if self._buffer and not self._looking:
             self._look(self._buffer)
+
+    def answered_whole(self, now: float) -> None:
+        """The same after the common answer, which keeps the connection alive. now: time.monotonic."""
+        self._exchange = None
+        if self._hold or self._buffer or self._blocked:
+            self._rest()
+            return
+        deadline = now + self.edge.limits.keepalive_idle_seconds
+        if deadline >= self.looked_at:
+            self.deadline = deadline
+        else:
+            self.edge.wheel.set(self, deadline)
 
     def tunnel_opened(self) -> None:
         """After a 101 bytes pass as they come, those that waited first."""
@@ -368,7 +388,7 @@ class Http1Connection(Timed):
     def cut(self) -> None:
         """What was sent must not look complete."""
         self._exchange = None
-        self._closing = self._blocked = True
+        self._end()
         self.link.cut()
 
     def drain(self) -> None:
@@ -413,9 +433,14 @@ class Http1Connection(Timed):
     def exchange(self) -> Exchange | None:
         return self._exchange
 
-    def _close(self, *, lingering: bool = False) -> None:
+    def _end(self) -> None:
+        """Nothing more is read, and nothing more is due: how long the rest may take is the transport's business."""
         self._closing = self._blocked = True
         self._buffer = b""
+        self.edge.wheel.clear(self)
+
+    def _close(self, *, lingering: bool = False) -> None:
+        self._end()
         if lingering:
             self.link.close_lingering()
         else:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from entryproxy.edge import answers
-from entryproxy.edge.account import AT_ONCE, account
 from entryproxy.edge.heads import trusted_request_id
 from entryproxy.edge.policy import redirect_location
 from entryproxy.http1.request import ALLOW
-from entryproxy.telemetry.access_line import NULL, HeadText, json_text
+from entryproxy.telemetry.access_line import AT_ONCE, NULL, HeadText, json_text
 from entryproxy.telemetry.counters import UNKNOWN_TENANT
 
 if TYPE_CHECKING:
@@ -105,8 +104,7 @@ def _account(
     client = http.client.text
     if known is not None and http.link.trusted:
         client = http.client.text_behind(known.fields.forwarded_for)
-    account(
-        http.edge,
+    http.edge.accounts.add(
         http.edge.report.tenant(tenant_id or UNKNOWN_TENANT),
         request_id,
         known.text if known is not None else _NO_TEXT,

@@ -34,7 +34,9 @@ def check_request(link: ClientTransport, known: KnownRequest, line: RequestLine)
                 421, "misdirected", "The TLS server name and the Host lead to different tenants.", close=True
             )
     if known.refusal is not None:
-        raise known.refusal
+        # A copy: raising adds to an exception's traceback, whose frames would keep every connection that was refused.
+        refusal = known.refusal
+        raise EntryError(refusal.status, refusal.reason, refusal.detail)
     if known.fields.upgrade is not None and is_websocket(known.fields.upgrade):
         _check_websocket(known.fields, line)
 

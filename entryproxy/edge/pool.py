@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from entryproxy.edge.exchange import Exchange
     from entryproxy.model.tenant import Tenant
 
+_TLS_SHUTDOWN_SECONDS = 1.0  # for the gateway's close_notify; until then all that it still sends is decrypted
 _RETRY_AFTER = (("Retry-After", "1"),)
 
 
@@ -49,7 +50,7 @@ class GatewayPool(Timed):
     look.
     """
 
-    __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_idle_max", "_name", "_only", "_tls", "_turns")
+    __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_name", "_only", "_tls", "_turns", "idle_max")
 
     def __init__(self, edge: EdgeContext, tenant: Tenant) -> None:
         super().__init__()
@@ -57,7 +58,7 @@ class GatewayPool(Timed):
         self._endpoints: dict[str, Endpoint] = {}
         self._turns = itertools.count()
         self._only: Endpoint | None = None
-        self._idle_max = edge.limits.gateway_idle_connections_max
+        self.idle_max = edge.limits.gateway_idle_connections_max
         self._dialling = 0
         self._tls: ssl.SSLContext | None = None
         self._configure(tenant)
@@ -109,16 +110,11 @@ class GatewayPool(Timed):
 
     def release(self, connection: GatewayConnection, *, keep: bool) -> None:
         """An exchange is done with `connection`; kept when its framing is beyond doubt and there is room."""
-        endpoint = connection.endpoint
-        endpoint.in_flight -= 1
-        idle = endpoint.idle
-        if not keep or not endpoint.wanted or connection.is_closed or len(idle) >= self._idle_max:
+        if keep:
+            connection.put_back(monotonic())
+        else:
+            connection.endpoint.in_flight -= 1
             connection.close()
-            return
-        connection.rest()
-        idle[connection] = None
-        if endpoint.health.failures or endpoint.health.ejections:  # it answered
-            endpoint.health.succeeded()
 
     def discard(self, connection: GatewayConnection) -> None:
         """An exchange ends in the middle: nothing more goes in or out of `connection`."""
@@ -193,6 +189,7 @@ class GatewayPool(Timed):
                     int(port),
                     ssl=self._tls,
                     server_hostname=self._name if self._tls is not None else None,
+                    ssl_shutdown_timeout=_TLS_SHUTDOWN_SECONDS if self._tls is not None else None,
                 )
         finally:
             self._dialling -= 1

@@ -69,6 +69,10 @@ class EdgeServer:
                 while (accepted := _accept(listener)) is not None:
                     await self._context.loop.connect_accepted_socket(make, accepted)
 
+    def settle_accounts(self) -> None:
+        """Count and log every request that has ended, for whoever is about to read the report."""
+        self._context.accounts.settle()
+
     def begin_drain(self) -> None:
         """From now on every answer ends its connection."""
         self._context.draining = True
@@ -89,6 +93,7 @@ class EdgeServer:
         for state in self._context.tenants.values():
             state.pool.retire()
         self._context.wheel.stop()
+        self.settle_accounts()
 
 
 def _accept(listener: socket.socket) -> socket.socket | None:

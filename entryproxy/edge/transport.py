@@ -6,13 +6,16 @@ few methods: `write`, `writelines`, `pause_reading`, `resume_reading` and four e
 - `close()` flushes and says goodbye: the peer sees a complete end.
 - `close_lingering()` also reads on for a while and throws it away, because closing a socket with unread bytes resets
   it and the reset may overtake the answer (RFC 9112 §9.6).
-- `cut()` flushes and ends without a goodbye, so that what was sent does not look complete.
+- `cut()` flushes and ends without a goodbye, so that what was sent does not look complete; plaintext, which has no
+  goodbye, is reset.
 - `abort()` drops everything at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 PROXY, START, OPEN, LINGERING, CLOSING, CLOSED = range(6)
 _PROXY_HEADER_BYTES_MAX = 8_192
+_RESET = struct.pack("ii", 1, 0)  # struct linger: closing sends RST
 
 
 class ClientTransport(Timed, asyncio.Protocol):
@@ -93,7 +97,8 @@ class ClientTransport(Timed, asyncio.Protocol):
     def eof_received(self) -> bool | None:
         if self._stage == OPEN and self._http is not None:
             self._http.eof_received()
-        return None  # the transport flushes and closes
+            self.close()  # the transport would as well, but without a deadline
+        return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._stage == CLOSED and self._http is None:
@@ -153,6 +158,8 @@ class ClientTransport(Timed, asyncio.Protocol):
 
     def cut(self) -> None:
         if self._stage < CLOSING:
+            if not self.secure:  # a plain end would make an answer without a length look complete
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._end()
 
     def abort(self) -> None:

@@ -10,7 +10,6 @@ from entryproxy.http1.chunked import encode_chunk, last_chunk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from entryproxy.edge.exchange import Exchange
     from entryproxy.edge.upstream import GatewayConnection
 
 
@@ -21,11 +20,10 @@ class Upload:
     client's kind (length or chunked) but never the client's bytes: extensions don't travel, and a length is counted.
     """
 
-    __slots__ = ("_bytes_max", "_chunked", "_connection", "_exchange", "_held", "forwarded_bytes")
+    __slots__ = ("_bytes_max", "_chunked", "_connection", "_held", "forwarded_bytes")
 
-    def __init__(self, exchange: Exchange, *, chunked: bool, bytes_max: int) -> None:
+    def __init__(self, *, chunked: bool, bytes_max: int) -> None:
         """bytes_max: the tenant's limit, 0 for none."""
-        self._exchange = exchange
         self._chunked = chunked
         self._bytes_max = bytes_max
         self._connection: GatewayConnection | None = None

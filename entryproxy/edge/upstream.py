@@ -31,7 +31,8 @@ class GatewayConnection(Timed, asyncio.Protocol):
     """One TCP (or TLS) connection to one gateway address.
 
     reused: it has served an exchange before, so it may have died unnoticed. answered: a byte of the current answer
-    has come. answer_closes: the gateway ends the connection after this answer.
+    has come. answer_closes: the gateway ends the connection after this answer. is_write_paused: the gateway doesn't
+    take what was sent.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
         "answer_closes",
         "answered",
         "endpoint",
+        "is_write_paused",
         "pool",
         "reused",
     )
@@ -63,6 +65,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
         self.reused = False
         self._eof = False
         self._paused = False
+        self.is_write_paused = False
         # -- the exchange's
         self._exchange: Exchange | None = None
         self._mode = IDLE
@@ -105,11 +108,14 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._exchange.relay_body((data,))  # type: ignore[union-attr]  # every mode but IDLE and CLOSED has one
         elif mode == TUNNEL:
             self._exchange.tunnel.down(data)  # type: ignore[union-attr]
-        else:  # bytes that nobody asked for: the next answer could not be trusted
+        elif mode == IDLE:  # bytes that nobody asked for: the next answer could not be trusted
+            self.pool.forget(self)
             self.abort()
 
     def eof_received(self) -> bool | None:
         self._eof = True
+        if self._mode == IDLE:  # the transport closes, but not before others had their turn
+            self.pool.forget(self)
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,10 +132,12 @@ class GatewayConnection(Timed, asyncio.Protocol):
             exchange.gateway_lost(self, reset=exc is not None)
 
     def pause_writing(self) -> None:
+        self.is_write_paused = True
         if self._exchange is not None:
             self._exchange.gateway_paused()
 
     def resume_writing(self) -> None:
+        self.is_write_paused = False
         if self._exchange is not None:
             self._exchange.gateway_resumed()
 
@@ -139,6 +147,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
         """Send a request's head, and body bytes with it if there are some, and expect its answer."""
         self._exchange = exchange
         self._mode = HEAD
+        self._interim = 0
         self.answered = False
         self.answer_closes = False
         self._transport.write(request)
@@ -162,12 +171,26 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def rest(self) -> None:
-        """Back in the pool, until the next exchange or for the idle time."""
+    def put_back(self, now: float) -> None:
+        """Back to the pool, until the next exchange or for the idle time; closed where there is no room or no use."""
+        endpoint = self.endpoint
+        endpoint.in_flight -= 1
+        idle = endpoint.idle
+        if (
+            self.is_write_paused  # a gateway that answers without reading; nothing would hold the next upload back
+            or not endpoint.wanted
+            or self._mode == CLOSED
+            or len(idle) >= self.pool.idle_max
+        ):
+            self.close()
+            return
         self.reused = True
         if self._paused:  # the last client was slow
             self.resume_reading()
-        deadline = monotonic() + self._edge.limits.gateway_idle_seconds
+        idle[self] = None
+        if endpoint.health.failures or endpoint.health.ejections:
+            endpoint.health.succeeded()
+        deadline = now + self._edge.limits.gateway_idle_seconds
         if deadline >= self.looked_at:
             self.deadline = deadline
         else:
@@ -178,6 +201,8 @@ class GatewayConnection(Timed, asyncio.Protocol):
         self._exchange = None
         if self._mode != CLOSED:
             self._transport.close()
+            if self._transport.get_write_buffer_size():  # a gateway that doesn't read must not keep it open
+                self._edge.wheel.set(self, monotonic() + self._edge.limits.flush_seconds)
 
     def abort(self) -> None:
         """Drop the connection with whatever is in it; the gateway sees a body that is not complete."""
@@ -186,8 +211,10 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._transport.abort()
 
     def expired(self, now: float) -> None:
-        """Idle for too long: closed before the gateway closes it under a request."""
-        if self._mode == IDLE:
+        """Idle for too long: closed before the gateway closes it under a request. Closed and never flushed: dropped."""
+        if self._transport.is_closing():
+            self.abort()
+        elif self._mode == IDLE:
             self.pool.forget(self)
             self.close()
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
+import struct
 
 from entryproxy.model import hostname
 from entryproxy.preface.errors import (
@@ -30,13 +31,11 @@ _RECORD_BYTES_MAX = 16_384  # TLSPlaintext.length, RFC 8446 §5.1
 _RECORDS_MAX = 1_536  # bounds the walk over a hello that comes in records of one byte
 
 _SERVER_NAME = 0
+_EXTENSION_HEADER = struct.Struct(">HH").unpack_from
 _HOST_NAME = 0
-_ALPN = 16
-_SUPPORTED_VERSIONS = 43
 _RANDOM_BYTES = 32
 _SESSION_ID_BYTES_MAX = 32
 _SSL_3_0 = 0x0300
-_TLS_1_3 = 0x0304
 
 _DNS_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _NAME_CHARACTERS_MAX = 253
@@ -49,14 +48,10 @@ class ClientHello:
     server_name: host of the SNI extension (RFC 6066 §3) in lower case without a trailing dot, or None when there is no
     such extension.
     server_name_is_ip: the name is an IP literal, which RFC 6066 forbids but some clients send.
-    alpn: protocol names as offered (RFC 7301), in the client's order.
-    offers_tls13: supported_versions lists TLS 1.3 (RFC 8446 §4.2.1).
     """
 
     server_name: str | None
     server_name_is_ip: bool
-    alpn: tuple[bytes, ...]
-    offers_tls13: bool
 
 
 def read_client_hello(data: bytes | bytearray, *, bytes_max: int) -> ClientHello | None:
@@ -159,37 +154,35 @@ def _parse(body: bytes) -> ClientHello:
         raise PrefaceError("odd length of cipher suites", alert=DECODE_ERROR)
     _, end = _vector(body, end, 1, 1)
     if end == len(body):  # TLS 1.2 allows a hello without any extension
-        return ClientHello(server_name=None, server_name_is_ip=False, alpn=(), offers_tls13=False)
+        return ClientHello(server_name=None, server_name_is_ip=False)
     start, end = _vector(body, end, 2, 0)
     if end != len(body):
         raise PrefaceError("bytes behind the extensions", alert=DECODE_ERROR)
-    return _from_extensions(_read_extensions(body, start))
+    extension = _find_server_name(body, start)
+    if extension is None:
+        return ClientHello(server_name=None, server_name_is_ip=False)
+    name = _read_server_name(extension)
+    return ClientHello(server_name=name, server_name_is_ip=hostname.is_ip_literal(name))
 
 
-def _read_extensions(body: bytes, offset: int) -> dict[int, bytes]:
-    """The extensions that matter here, by type; none may come twice (RFC 8446 §4.2)."""
-    extensions: dict[int, bytes] = {}
-    while offset < len(body):
-        kind = int.from_bytes(body[offset : offset + 2])
-        start, offset = _vector(body, offset + 2, 2, 0)
-        if kind in (_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS):
-            if kind in extensions:
-                raise PrefaceError("repeated extension", alert=ILLEGAL_PARAMETER)
-            extensions[kind] = body[start:offset]
-    return extensions
-
-
-def _from_extensions(extensions: dict[int, bytes]) -> ClientHello:
-    server_name, server_name_is_ip = None, False
-    if _SERVER_NAME in extensions:
-        server_name = _read_server_name(extensions[_SERVER_NAME])
-        server_name_is_ip = hostname.is_ip_literal(server_name)
-    return ClientHello(
-        server_name=server_name,
-        server_name_is_ip=server_name_is_ip,
-        alpn=_read_alpn(extensions[_ALPN]) if _ALPN in extensions else (),
-        offers_tls13=_SUPPORTED_VERSIONS in extensions and _lists_tls13(extensions[_SUPPORTED_VERSIONS]),
-    )
+def _find_server_name(body: bytes, offset: int) -> bytes | None:
+    """The SNI extension among those from `offset` on, which must fill the rest; it may not come twice (RFC 8446
+    §4.2).
+    """
+    found = None
+    try:
+        while offset < len(body):
+            kind, length = _EXTENSION_HEADER(body, offset)
+            offset += 4 + length
+            if kind == _SERVER_NAME:
+                if found is not None:
+                    raise PrefaceError("repeated extension", alert=ILLEGAL_PARAMETER)
+                found = body[offset - length : offset]
+    except struct.error:
+        offset = -1
+    if offset != len(body):
+        raise PrefaceError("length field disagrees with the message", alert=DECODE_ERROR)
+    return found
 
 
 def _read_server_name(extension: bytes) -> str:
@@ -214,25 +207,6 @@ def _is_ipv6(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _read_alpn(extension: bytes) -> tuple[bytes, ...]:
-    """RFC 7301 §3.1: a list of names of 1 to 255 octets."""
-    offset, end = _vector(extension, 0, 2, 2)
-    if end != len(extension):
-        raise PrefaceError("bytes behind the protocol names", alert=DECODE_ERROR)
-    names: list[bytes] = []
-    while offset < end:
-        start, offset = _vector(extension, offset, 1, 1)
-        names.append(extension[start:offset])
-    return tuple(names)
-
-
-def _lists_tls13(extension: bytes) -> bool:
-    start, end = _vector(extension, 0, 1, 2)
-    if end != len(extension) or (end - start) % 2:
-        raise PrefaceError("malformed supported_versions", alert=DECODE_ERROR)
-    return any(int.from_bytes(extension[at : at + 2]) == _TLS_1_3 for at in range(start, end, 2))
 
 
 def _vector(data: bytes, offset: int, length_bytes: int, bytes_min: int) -> tuple[int, int]:

@@ -61,6 +61,8 @@ class Server(Protocol):
 
     async def drain(self, delay_seconds: float, timeout_seconds: float) -> None: ...
 
+    def settle_accounts(self) -> None: ...
+
 
 class MakeServer(Protocol):
     """Builds the server of a worker, on the worker's loop."""
@@ -146,6 +148,7 @@ class Worker:
 
     def _receive(self, channel: Channel[messages.ToWorker], message: messages.ToWorker) -> None:
         if isinstance(message, messages.ReportRequest):
+            self._server.settle_accounts()
             self._report.log_lines_dropped = self._access_log.dropped
             self._send(messages.Report(message.id, self._report))
         else:

@@ -7,6 +7,7 @@ the remembered head. `LineRenderer` joins these with what differs from request t
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from json.encoder import encode_basestring_ascii as _quote
 
 NULL = "null"
@@ -63,6 +64,21 @@ class HeadText:
         self.user_agent = f'"userAgent":{json_text(user_agent)}'
 
 
+AT_ONCE = -1.0
+"""As a record's first_byte: the first byte of the answer was sent together with the last."""
+
+Record = tuple[
+    float, bytes, HeadText, ConnectionText, str, str, str, int, int, int, float, float | None, str, str
+]  # fmt: skip
+"""What is known of one finished request, in the order of the line:
+
+now (Unix time), request id (a token that needs no escaping), head, connection, method (JSON), path (JSON: the target
+as received, with its query), protocol (one of our own words, "HTTP/1.1"), status, received bytes, sent bytes,
+duration in seconds, seconds to the first byte (None when nothing was sent, or AT_ONCE), gateway (JSON: the address
+dialled), error (JSON: the reason of an EntryError).
+"""
+
+
 class LineRenderer:
     """Renders lines; one per event loop, since it remembers the second it is in."""
 
@@ -72,38 +88,24 @@ class LineRenderer:
         self._second = -1
         self._second_text = ""
 
-    def render(
-        self,
-        now: float,
-        request_id: str,
-        head: HeadText,
-        connection: ConnectionText,
-        method: str,
-        path: str,
-        protocol: str,
-        status: int,
-        received_bytes: int,
-        sent_bytes: int,
-        duration: str,
-        first_byte: str,
-        gateway: str,
-        error: str,
-    ) -> bytes:
-        """One line with the fields of docs/contract.md in their order, ending in a newline.
-
-        now: Unix time. request_id: hexadecimal digits, or another token that needs no escaping. protocol: one of our
-        own words, "HTTP/1.1". The rest is JSON already: method, path (the target as received, with its query),
-        gateway (the address dialled) and error (the reason of an EntryError) by `json_text`, duration and first_byte
-        by `json_seconds`.
-        """
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-        return (
-            f'{{"time":"{self._second_text}{_MILLISECONDS[int((now - second) * 1000)]},"requestId":"{request_id}",'
-            f'{head.route},{connection.client},"method":{method},{head.host},"path":{path},"protocol":"{protocol}",'
-            f'"status":{status},"receivedBytes":{received_bytes},"sentBytes":{sent_bytes},'
-            f'"duration":{duration},"timeToFirstByte":{first_byte},"gateway":{gateway},"error":{error},'
-            f"{connection.tls_version},{head.user_agent}}}\n"
-        ).encode("ascii")
+    def render(self, records: Iterable[Record]) -> bytes:
+        """A line for each record, with the fields of docs/contract.md in their order, each ending in a newline."""
+        lines = []
+        for (
+            now, request_id, head, connection, method, path, protocol,
+            status, received, sent, duration, first_byte, gateway, error,
+        ) in records:  # fmt: skip
+            second = int(now)
+            if second != self._second:
+                self._second = second
+                self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+            duration_text = f"{duration:.6f}"
+            first_byte_text = duration_text if first_byte == AT_ONCE else json_seconds(first_byte)
+            lines.append(
+                f'{{"time":"{self._second_text}{_MILLISECONDS[int((now - second) * 1000)]},'
+                f'"requestId":"{request_id.decode()}",{head.route},{connection.client},"method":{method},{head.host},'
+                f'"path":{path},"protocol":"{protocol}","status":{status},"receivedBytes":{received},"sentBytes":{sent},'
+                f'"duration":{duration_text},"timeToFirstByte":{first_byte_text},"gateway":{gateway},"error":{error},'
+                f"{connection.tls_version},{head.user_agent}}}\n"
+            )
+        return "".join(lines).encode("ascii")

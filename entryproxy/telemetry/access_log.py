@@ -82,15 +82,15 @@ class AccessLog:
         """Lines that never reached the reader: refused by the full queue, or lost to an error while writing."""
         return self._refused + self._lost
 
-    def write(self, line: bytes) -> None:
-        """Queue one line, which ends with b"\\n". Never blocks."""
-        queued = self._queued_bytes + len(line)
+    def write(self, lines: bytes) -> None:
+        """Queue one or more lines, each ending with b"\\n". Never blocks."""
+        queued = self._queued_bytes + len(lines)
         waiting = queued - self._taken_bytes
         if waiting > self._queue_bytes_max:
-            self._refused += 1
+            self._refused += lines.count(b"\n")
             return
         self._queued_bytes = queued
-        self._lines.append(line)
+        self._lines.append(lines)
         if waiting > self._batch_bytes and not self._wake.is_set():
             self._wake.set()
 
@@ -126,7 +126,7 @@ class AccessLog:
             except OSError:  # the reader is gone (EPIPE), the disk is full, …: later lines may fare better
                 written = 0
             if written < len(batch):
-                self._lost += len(lines) - batch.count(b"\n", 0, written)
+                self._lost += batch.count(b"\n", written)
             self._taken_bytes += len(batch)
 
     def _take_batch(self) -> list[bytes]:

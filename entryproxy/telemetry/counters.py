@@ -41,10 +41,13 @@ class TenantReport(msgspec.Struct, kw_only=True):
         requests[key] = requests.get(key, 0) + 1
         self.received_bytes += received
         self.sent_bytes += sent
-        self.duration_buckets[bisect_left(DURATION_BOUNDS_SECONDS, duration)] += 1
+        bucket = bisect_left(DURATION_BOUNDS_SECONDS, duration)
+        self.duration_buckets[bucket] += 1
         self.duration_sum += duration
         if first_byte is not None:
-            self.first_byte_buckets[bisect_left(DURATION_BOUNDS_SECONDS, first_byte)] += 1
+            if first_byte != duration:
+                bucket = bisect_left(DURATION_BOUNDS_SECONDS, first_byte)
+            self.first_byte_buckets[bucket] += 1
             self.first_byte_sum += first_byte
 
     def gateway_error(self, reason: str) -> None:

@@ -28,7 +28,7 @@ def read_whole(data: bytes) -> ClientHello:
 @pytest.mark.parametrize("name", ["app1.tenant1.aigw.example.com", None])
 def test_hellos_of_a_real_client(version: ssl.TLSVersion, name: str | None) -> None:
     hello = read_whole(hellos.real_hello(name, version=version, alpn=("h2", "http/1.1")))
-    assert hello == ClientHello(name, False, (b"h2", b"http/1.1"), version is ssl.TLSVersion.TLSv1_3)
+    assert hello == ClientHello(name, False)
 
 
 def test_every_prefix_of_a_hello_needs_more() -> None:
@@ -51,10 +51,9 @@ def test_a_hello_larger_than_a_record() -> None:
     assert read_whole(hellos.hello(extensions=padding + hellos.server_name(NAME))).server_name == NAME.decode()
 
 
-def test_a_bytearray_gives_plain_bytes() -> None:
-    hello = read_client_hello(bytearray(hellos.real_hello(alpn=("h2",))), bytes_max=BYTES_MAX)
-    assert hello is not None
-    assert type(hello.alpn[0]) is bytes
+def test_a_bytearray_is_read_as_bytes_are() -> None:
+    whole = hellos.real_hello(alpn=("h2",))
+    assert read_client_hello(bytearray(whole), bytes_max=BYTES_MAX) == read(whole)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +102,8 @@ def test_names_that_are_no_host_names(sent: bytes) -> None:
 
 
 def test_extensions_are_optional() -> None:
-    assert read(hellos.hello(extensions=None)) == ClientHello(None, False, (), False)
-    assert read(hellos.hello(extensions=b"")) == ClientHello(None, False, (), False)
+    assert read(hellos.hello(extensions=None)) == ClientHello(None, False)
+    assert read(hellos.hello(extensions=b"")) == ClientHello(None, False)
 
 
 ALPN = hellos.extension(16, hellos.vector(2, b"\x02h2"))
@@ -133,8 +132,6 @@ MALFORMED: dict[str, tuple[int, bytes]] = {
     "extensions cut": (50, hellos.records(hellos.message(hellos.body(extensions=ALPN)[:-1]))),
     "extension header cut": (50, hellos.hello(extensions=ALPN + b"\x00\x10\x00")),
     "two SNI extensions": (47, hellos.hello(extensions=hellos.server_name(NAME) * 2)),
-    "two ALPN extensions": (47, hellos.hello(extensions=ALPN * 2)),
-    "two supported_versions": (47, hellos.hello(extensions=VERSIONS * 2)),
     "empty SNI extension": (50, hellos.hello(extensions=hellos.extension(0, b""))),
     "empty SNI list": (50, hellos.hello(extensions=hellos.server_name())),
     "empty name": (50, hellos.hello(extensions=hellos.server_name(b""))),
@@ -142,14 +139,6 @@ MALFORMED: dict[str, tuple[int, bytes]] = {
     "unknown name type": (50, hellos.hello(extensions=hellos.server_name(NAME, kind=1))),
     "garbage behind the SNI list": (50, hellos.hello(extensions=hellos.extension(0, b"\x00\x04\x00\x00\x01ax"))),
     "SNI list too long": (50, hellos.hello(extensions=hellos.extension(0, b"\xff" * 4))),
-    "empty ALPN": (50, hellos.hello(extensions=hellos.extension(16, b""))),
-    "empty ALPN list": (50, hellos.hello(extensions=hellos.extension(16, b"\x00\x00"))),
-    "empty ALPN name": (50, hellos.hello(extensions=hellos.extension(16, b"\x00\x01\x00"))),
-    "ALPN name cut": (50, hellos.hello(extensions=hellos.extension(16, b"\x00\x02\x02h"))),
-    "garbage behind ALPN": (50, hellos.hello(extensions=hellos.extension(16, b"\x00\x02\x01hx"))),
-    "empty supported_versions": (50, hellos.hello(extensions=hellos.extension(43, b"\x00"))),
-    "odd supported_versions": (50, hellos.hello(extensions=hellos.extension(43, b"\x03\x03\x04\x03"))),
-    "garbage behind supported_versions": (50, hellos.hello(extensions=hellos.extension(43, b"\x02\x03\x04\x00"))),
 }
 
 

@@ -40,6 +40,9 @@ class FakeServer:
     async def start(self, https: socket.socket, http: socket.socket) -> None:
         self._servers = [await asyncio.start_server(self._answer, sock=sock) for sock in (https, http)]
 
+    def settle_accounts(self) -> None:
+        pass
+
     async def drain(self, delay_seconds: float, timeout_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)
         for server in self._servers:

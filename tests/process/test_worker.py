@@ -54,6 +54,9 @@ class Server:
             raise self.start_problem
         self.calls.append("start")
 
+    def settle_accounts(self) -> None:
+        pass
+
     async def drain(self, delay_seconds: float, timeout_seconds: float) -> None:
         self.calls.append(f"drain {delay_seconds:g} {timeout_seconds:g}")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entryproxy.telemetry.access_line import NULL, ConnectionText, HeadText, LineRenderer, json_seconds, json_text
+from entryproxy.telemetry.access_line import AT_ONCE, NULL, ConnectionText, HeadText, LineRenderer, json_text
 
 FIELDS = [
     *("time", "requestId", "tenant", "service", "domainType", "client", "method", "host", "path", "protocol", "status"),
@@ -29,9 +29,9 @@ def render(
     gateway: str | None = "127.0.0.1:9001",
     error: str | None = None,
 ) -> bytes:
-    return LineRenderer().render(
+    record = (
         now,
-        request_id,
+        request_id.encode(),
         head or HeadText(),
         connection or ConnectionText(client="203.0.113.7", tls_version="TLSv1.3"),
         json_text(method),
@@ -40,11 +40,12 @@ def render(
         200,
         11,
         22,
-        json_seconds(duration),
-        json_seconds(first_byte),
+        duration,
+        first_byte,
         json_text(gateway),
         json_text(error),
     )
+    return LineRenderer().render([record])
 
 
 def loaded(line: bytes) -> dict[str, Any]:
@@ -103,9 +104,10 @@ def test_what_is_not_known_is_null() -> None:
 
 def test_the_remembered_second_is_left_when_time_goes_on_or_back() -> None:
     renderer, head, connection = LineRenderer(), HeadText(), ConnectionText(client=None, tls_version=None)
-    arguments = ("id", head, connection, NULL, NULL, "HTTP/1.1", 400, 0, 0, "0", NULL, NULL, NULL)
+    rest = (b"id", head, connection, NULL, NULL, "HTTP/1.1", 400, 0, 0, 0.0, None, NULL, NULL)
     moments = (10.0, 10.9996, 11.0, 9.5)
-    times = [loaded(renderer.render(now, *arguments))["time"][-7:] for now in moments]
+    lines = renderer.render([(now, *rest) for now in moments]).splitlines(keepends=True)
+    times = [loaded(line)["time"][-7:] for line in lines]
     assert times == ["10.000Z", "10.999Z", "11.000Z", "09.500Z"]
 
 
@@ -145,6 +147,10 @@ def test_whatever_peers_send_the_line_is_one_json_object_that_says_so(
     assert line["host"] == host.decode("latin-1")
     assert line["userAgent"] == (None if user_agent is None else user_agent.decode("latin-1"))
     assert (line["gateway"], line["client"]) == (gateway, client)
+
+
+def test_at_once_the_first_byte_came_with_the_last() -> None:
+    assert loaded(render(duration=1.5, first_byte=AT_ONCE))["timeToFirstByte"] == 1.5
 
 
 @given(seconds=st.floats(min_value=0, max_value=1e9))
