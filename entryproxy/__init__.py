@@ -1,1 +1,29 @@
-"""One TLS entry in front of many tenants' gateways."""
+"""One TLS entry in front of many tenants' gateways. This is the map; read the package along either journey.
+
+A request, in one worker (`edge`): transport accepts → tls reads the ClientHello, routing.sni names the certificates,
+contexts holds their SSLContexts → http1 finds heads, heads remembers what they mean → policy checks that Host and
+server name agree → exchange passes the tenant's limits and leads the request through: pool finds a gateway connection,
+upstream reads its answer, relay or tunnel passes it on → account counts and logs.
+
+A change, in the control process: config watches and reads the source, settled → compiler makes tenants in force and
+findings of all objects → process.publisher sends every worker what differs → edge.context applies it, one reference.
+
+    cli         arguments and environment → settings → one command
+    demo        everything on one machine, with what a cluster would bring
+    process     supervisor, control process, workers, and what they tell each other
+    edge        the I/O of a worker: a request
+    config      the I/O of the configuration: where objects come from
+    console     the admin port: health, metrics, JSON, a page
+    telemetry   counters, access log, exposition
+    http1       pure: heads and bodies of HTTP/1.1 as bytes
+    preface     pure: what comes before HTTP (PROXY header, ClientHello)
+    routing     pure: host → tenant, server name → certificates, order of addresses, rates
+    compiler    pure: labelled objects → platform, tenants, findings
+    model       frozen data that all of them speak; key material that doesn't print
+    settings    every option and limit; the only reader of the environment
+    errors      one error type: whose fault, which status, a word for logs and metrics
+    tasks       the only place that starts a task
+
+Imports point downwards only (import-linter, in pyproject.toml). Pure packages take time, randomness and bytes as
+arguments. Nothing on the first journey waits for the second. docs/architecture.md says more.
+"""

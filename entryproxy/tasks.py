@@ -1,4 +1,4 @@
-"""The only caller of asyncio's create_task: every task has a name, is kept until it ends, and never fails in silence."""
+"""The only caller of asyncio's create_task: a task has a name, is kept until it ends, and never fails in silence."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ and the client does not wait for it.
 from __future__ import annotations
 
 import asyncio
-from time import time
-from typing import TYPE_CHECKING
+from time import monotonic, time
+from typing import TYPE_CHECKING, Protocol
 
 from entryproxy.telemetry.access_line import AT_ONCE, LineRenderer
 
 if TYPE_CHECKING:
-    from entryproxy.telemetry.access_line import ConnectionText, HeadText, Record
+    from entryproxy.telemetry.access_line import Record
     from entryproxy.telemetry.access_log import AccessLog
     from entryproxy.telemetry.counters import TenantReport
 
@@ -22,59 +22,51 @@ _BATCH_RECORDS = 128
 _BATCH_SECONDS = 0.05
 
 
+class Finished(Protocol):
+    """A request that has ended, or a stand-in for one that never became an exchange."""
+
+    @property
+    def report(self) -> TenantReport: ...
+
+    def record(self, epoch: float) -> Record:
+        """What the log says of it. epoch: Unix time when time.monotonic was 0."""
+
+
 class Accounts:
     """Finished requests of one worker, counted and logged when there are many of them, or after a moment."""
 
-    __slots__ = ("_log", "_loop", "_records", "_renderer", "_reports", "_timer")
+    __slots__ = ("_finished", "_log", "_loop", "_renderer", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, log: AccessLog) -> None:
         self._loop = loop
         self._log = log
         self._renderer = LineRenderer()
-        self._records: list[Record] = []
-        self._reports: list[TenantReport] = []
+        self._finished: list[Finished] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(
-        self,
-        report: TenantReport,
-        request_id: bytes,
-        head: HeadText,
-        client: ConnectionText,
-        method: str,
-        path: str,
-        status: int,
-        received: int,
-        sent: int,
-        duration: float,
-        first_byte: float | None,
-        gateway: str,
-        error: str,
-    ) -> None:
-        """One request: method, path, gateway, error as JSON; sizes in bytes, durations in seconds, or AT_ONCE."""
-        self._reports.append(report)
-        self._records.append(
-            (
-                time(), request_id, head, client, method, path, PROTOCOL,
-                status, received, sent, duration, first_byte, gateway, error,
-            )
-        )  # fmt: skip
-        if len(self._records) >= _BATCH_RECORDS:
+    def add(self, finished: Finished) -> None:
+        """One request; it must not change any more."""
+        self._finished.append(finished)
+        if len(self._finished) >= _BATCH_RECORDS:
             self.settle()
         elif self._timer is None:
             self._timer = self._loop.call_later(_BATCH_SECONDS, self._on_timer)
 
     def settle(self) -> None:
         """Count and log what has been added; also before a scrape, so that it misses nothing."""
-        records, self._records = self._records, []
-        reports, self._reports = self._reports, []
-        for report, record in zip(reports, records, strict=True):
+        finished, self._finished = self._finished, []
+        if not finished:
+            return
+        epoch = time() - monotonic()
+        records = []
+        for one in finished:
+            record = one.record(epoch)
+            records.append(record)
             _, _, _, _, _, _, protocol, status, received, sent, duration, first_byte, _, _ = record
             if first_byte == AT_ONCE:
                 first_byte = duration
-            report.observe(status, protocol, duration, first_byte, received, sent)
-        if records:
-            self._log.write(self._renderer.render(records))
+            one.report.observe(status, protocol, duration, first_byte, received, sent)
+        self._log.write(self._renderer.render(records))
 
     def _on_timer(self) -> None:
         self._timer = None

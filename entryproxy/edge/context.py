@@ -18,7 +18,7 @@ from entryproxy.edge.tenants import TenantState
 from entryproxy.edge.trust import TrustedProxies
 from entryproxy.model.snapshot import Change, Snapshot
 from entryproxy.model.tenant import Platform
-from entryproxy.routing.sni import choose_certificate
+from entryproxy.routing.sni import Choice, choose_certificate
 
 if TYPE_CHECKING:
     import ssl
@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 _IDS_AT_A_TIME = 256
 _ID_CHARACTERS = 32
+_CHOICES_MAX = 4_096
+_CHOICES_SECONDS = 10.0
 
 
 class EdgeContext:
-    """One per worker. Connections and exchanges reach everything that outlives them through it."""
+    """One per worker. Connections and exchanges reach everything that outlives them through it.
+
+    era: another object whenever the snapshot is another; what is remembered refers to it instead of the snapshot, of
+    which it would keep every version alive.
+    """
 
     def __init__(
         self,
@@ -60,18 +66,22 @@ class EdgeContext:
         self.requests_plain = RequestMemory(self, secure=False)
         self.answers = AnswerMemory(limits.remembered_heads_max, limits.remembered_head_bytes_max)
         self.snapshot = Snapshot.build(Platform(system_domain=""), generation=0)
+        self.era = object()
         self.tenants: dict[str, TenantState] = {}
         self.links: dict[ClientTransport, None] = {}
         self.draining = False
         self._empty = asyncio.Event()
         self._trusted = TrustedProxies(())
+        self._choices: dict[str, Choice] = {}
+        self._choices_until = 0.0
         self._ids: list[bytes] = []
         self._date = (0, b"")
 
     # -- configuration
 
     def apply(self, change: Change) -> None:
-        """Put a change in force. What is under way keeps what it started with."""
+        """Put a change in force. What is under way keeps what it started with; what has ended is logged as it was."""
+        self.accounts.settle()
         old, new = self.snapshot, self.snapshot.apply(change)
         if new.platform.trusted_proxies != old.platform.trusted_proxies:
             self._trusted = TrustedProxies(new.platform.trusted_proxies)
@@ -83,7 +93,9 @@ class EdgeContext:
                 self.tenants[tenant.id] = TenantState(self, tenant)
             else:
                 state.reconfigure(tenant)
+        self._choices.clear()
         self.snapshot = new
+        self.era = object()
 
     # -- connections
 
@@ -136,7 +148,7 @@ class EdgeContext:
         """The TLS context for a server name with the tenant that every request's Host must lead to (None: any); None
         to refuse.
         """
-        choice = choose_certificate(self.snapshot, name, time.time())
+        choice = self._choose(name)
         context = self.contexts.find(choice.candidates, choice.tenant_id, self.snapshot.platform.tls_min_version)
         if context is None:
             return None
@@ -144,6 +156,22 @@ class EdgeContext:
             uncovered = self.report.uncovered
             uncovered[choice.tenant_id] = uncovered.get(choice.tenant_id, 0) + 1
         return context, None if choice.any_host else choice.tenant_id
+
+    def _choose(self, name: str | None) -> Choice:
+        """Who connects comes again: choices are remembered until the snapshot changes, or certificates may have
+        expired.
+        """
+        key = name or ""
+        choice = self._choices.get(key)
+        now = time.time()
+        if choice is None or now > self._choices_until:
+            if now > self._choices_until or len(self._choices) >= _CHOICES_MAX:
+                self._choices.clear()
+                self._choices_until = now + _CHOICES_SECONDS
+            choice = choose_certificate(self.snapshot, name, now)
+            if not choice.refused:
+                self._choices[key] = choice
+        return choice
 
     # -- small services
 

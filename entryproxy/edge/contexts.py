@@ -7,15 +7,20 @@ import os
 import ssl
 from collections import OrderedDict
 
+from entryproxy.edge import libssl
 from entryproxy.edge.tickets import share_tickets, ticket_keys
 from entryproxy.model.certificate import Certificate
 
 _log = logging.getLogger(__name__)
 
 CIPHERS_TLS12 = "ECDHE+AESGCM:ECDHE+CHACHA20"
+GROUPS = (b"X25519MLKEM768:" if ssl.OPENSSL_VERSION_INFO[:2] >= (3, 5) else b"") + b"X25519:P-256:P-384"
+"""Key exchanges. OpenSSL's own defaults hold finite fields of 8192 bits, where one handshake costs a server what some
+five hundred others do, and a client nothing (CVE-2002-20001)."""
 ALPN_PROTOCOLS = ["http/1.1"]
 TICKETS_PER_HANDSHAKE = 1
 _REFUSED_MAX = 4_096
+_SET_GROUPS_LIST = 92  # SSL_CTRL_SET_GROUPS_LIST
 
 
 class ContextCache:
@@ -73,8 +78,14 @@ def server_context(certificate: Certificate, min_version: str) -> ssl.SSLContext
     context.set_alpn_protocols(ALPN_PROTOCOLS)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.num_tickets = TICKETS_PER_HANDSHAKE
+    _limit_groups(context)
     _load_from_memory(context, certificate)
     return context
+
+
+def _limit_groups(context: ssl.SSLContext) -> None:
+    if libssl.control(context, _SET_GROUPS_LIST, 0, GROUPS) != 1:
+        context.set_ecdh_curve("prime256v1")  # one group for all, but one that everybody has
 
 
 def _load_from_memory(context: ssl.SSLContext, certificate: Certificate) -> None:

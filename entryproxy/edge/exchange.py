@@ -10,6 +10,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from entryproxy.edge.account import PROTOCOL
 from entryproxy.edge.heads import forwarded_fields, trusted_request_id
 from entryproxy.edge.local import send_problem
 from entryproxy.edge.policy import is_upgrade_answer, is_websocket
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from entryproxy.edge.http1 import Http1Connection
     from entryproxy.edge.tenants import TenantState
     from entryproxy.edge.upstream import GatewayConnection
+    from entryproxy.telemetry.access_line import Record
+    from entryproxy.telemetry.counters import TenantReport
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110 §9.2.2
 _CLIENT_CLOSED = 499
@@ -43,6 +46,7 @@ class Exchange:
 
     __slots__ = (
         "_connection",
+        "_ended",
         "_error",
         "_first_byte",
         "_gateway",
@@ -409,20 +413,29 @@ class Exchange:
         state = self._state
         if self._row >= 0:
             state.leave(self._row)
-        report = state.report
-        report.in_flight -= 1
-        http = self.http
-        self.edge.accounts.add(
-            report,
+        state.report.in_flight -= 1
+        self._ended = now
+        self.edge.accounts.add(self)
+
+    @property
+    def report(self) -> TenantReport:
+        return self._state.report
+
+    def record(self, epoch: float) -> Record:
+        """What the access log says of this exchange, once it has ended."""
+        http, known, ended = self.http, self.known, self._ended
+        return (
+            epoch + ended,
             self.request_id,
-            self.known.text,
-            http.client.text if not http.link.trusted else http.client.text_behind(self.known.fields.forwarded_for),
+            known.text,
+            http.client.text if not http.link.trusted else http.client.text_behind(known.fields.forwarded_for),
             _METHOD_TEXTS.get(self.method) or json_text(self.method),
             json_text(self.target) if self.needs_escape else f'"{self.target.decode()}"',
+            PROTOCOL,
             self._status,
             self.received,
             self.sent,
-            now - self._started,
+            ended - self._started,
             self._first_byte,
             self._gateway,
             self._error,

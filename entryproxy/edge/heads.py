@@ -20,7 +20,6 @@ from entryproxy.telemetry.access_line import HeadText
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
     from entryproxy.edge.tenants import TenantState
-    from entryproxy.model.snapshot import Snapshot
 
 _PSEUDONYM = b"1.1 entryproxy"
 
@@ -36,6 +35,7 @@ class KnownRequest:
 
     __slots__ = (
         "common",
+        "era",
         "fields",
         "forwarded",
         "host",
@@ -43,7 +43,6 @@ class KnownRequest:
         "plain",
         "refusal",
         "route",
-        "snapshot",
         "state",
         "tenant_id",
         "text",
@@ -52,7 +51,7 @@ class KnownRequest:
     def __init__(self, fields: RequestFields) -> None:
         self.fields = fields
         self.host = normalize(fields.host.decode("latin-1")) if fields.host is not None else ""
-        self.snapshot: Snapshot | None = None
+        self.era: object = None
         self.route: Route | None = None
         self.state: TenantState | None = None
         self.refusal: EntryError | None = None
@@ -70,10 +69,9 @@ class KnownRequest:
         )
 
     def lead(self, edge: EdgeContext, secure: bool) -> None:
-        """Find the tenant in the snapshot in force; called when `snapshot` is another one."""
-        snapshot = edge.snapshot
-        route = match_host(snapshot, self.host)
-        self.snapshot = snapshot
+        """Find the tenant in the snapshot in force; called when `era` is another one."""
+        route = match_host(edge.snapshot, self.host)
+        self.era = edge.era
         if isinstance(route, NoRoute):
             self.route = self.state = None
             self.common = False
@@ -86,7 +84,11 @@ class KnownRequest:
         self.state = edge.tenants[route.tenant.id]
         self.tenant_id = route.tenant.id
         self.common = self.plain and (secure or not route.tenant.https_redirect)
-        if known is None or known.tenant.id != route.tenant.id or known.service != route.service:
+        if known is None or (known.tenant.id, known.service, known.domain_type) != (
+            route.tenant.id,
+            route.service,
+            route.domain_type,
+        ):
             self.text = HeadText(
                 tenant=route.tenant.id,
                 service=route.service or None,
@@ -118,7 +120,7 @@ class RequestMemory:
         known = self.known.get(block)
         if known is None:
             known = self._parse(block)
-        if known.snapshot is not self._edge.snapshot:
+        if known.era is not self._edge.era:
             known.lead(self._edge, self._secure)
         return known
 

@@ -88,7 +88,7 @@ class Http1Connection(Timed):
             # the map ends with the empty line and holds no other, so finding it settles where the head ends as well.
             line, _, block = data.partition(b"\r\n")
             known = self._known.get(block)
-            if known is not None and known.common and known.snapshot is self.edge.snapshot and not self._blocked:
+            if known is not None and known.common and known.era is self.edge.era and not self._blocked:
                 match = match_common_line(line) if len(line) <= self._line_bytes_max else None
                 server_tenant = self.link.server_tenant
                 if match is not None and (server_tenant is None or server_tenant == known.tenant_id):
@@ -180,7 +180,7 @@ class Http1Connection(Timed):
         """Start on the request at the head of `data`, and on those behind it that are answered at once."""
         self._looking = True
         while True:
-            if data.startswith(b"\r\n"):  # RFC 9112 §2.2 lets one be ignored
+            if self._scanned < 2 and data.startswith(b"\r\n"):  # RFC 9112 §2.2 lets one be ignored
                 data = data[2:]
             self._buffer = b""
             try:

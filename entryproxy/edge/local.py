@@ -5,9 +5,11 @@ Functions over a connection, so that `http1` holds only what moves bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
 
 from entryproxy.edge import answers
+from entryproxy.edge.account import PROTOCOL
 from entryproxy.edge.heads import trusted_request_id
 from entryproxy.edge.policy import redirect_location
 from entryproxy.http1.request import ALLOW
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from entryproxy.edge.http1 import Http1Connection
     from entryproxy.errors import EntryError
     from entryproxy.http1.request import RequestLine
+    from entryproxy.telemetry.access_line import Record
+    from entryproxy.telemetry.counters import TenantReport
 
 _NO_TEXT = HeadText()
 
@@ -104,18 +108,37 @@ def _account(
     client = http.client.text
     if known is not None and http.link.trusted:
         client = http.client.text_behind(known.fields.forwarded_for)
+    now = monotonic()
+    report = http.edge.report.tenant(tenant_id or UNKNOWN_TENANT)
     http.edge.accounts.add(
-        http.edge.report.tenant(tenant_id or UNKNOWN_TENANT),
-        request_id,
-        known.text if known is not None else _NO_TEXT,
-        client,
-        json_text(line.method if line is not None else None),
-        json_text(line.target if line is not None else None),
-        status,
-        received,
-        sent,
-        0.0,
-        AT_ONCE,
-        NULL,
-        json_text(reason),
+        LocalAnswer(
+            report,
+            (
+                now,
+                request_id,
+                known.text if known is not None else _NO_TEXT,
+                client,
+                json_text(line.method if line is not None else None),
+                json_text(line.target if line is not None else None),
+                PROTOCOL,
+                status,
+                received,
+                sent,
+                0.0,
+                AT_ONCE,
+                NULL,
+                json_text(reason),
+            ),
+        )
     )
+
+
+class LocalAnswer(NamedTuple):
+    """A request that was answered here, for the accounts; its record's time is still time.monotonic."""
+
+    report: TenantReport
+    unplaced: Record
+
+    def record(self, epoch: float) -> Record:
+        ended, *rest = self.unplaced
+        return (epoch + ended, *rest)  # type: ignore[return-value]  # the same but for the time

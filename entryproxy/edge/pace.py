@@ -12,6 +12,7 @@ from entryproxy.errors import EntryError
 
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.exchange import Exchange
     from entryproxy.edge.http1 import Http1Connection
 
 
@@ -22,22 +23,24 @@ class Pace(Timed):
     neither side has anything to say is the idle deadline's business, not ours.
     """
 
-    __slots__ = ("_edge", "_http", "_received", "_sent", "_waited")
+    __slots__ = ("_edge", "_exchange", "_http", "_received", "_sent", "_waited")
 
     def __init__(self, edge: EdgeContext, http: Http1Connection) -> None:
         super().__init__()
         self._edge = edge
         self._http = http
+        self._exchange: Exchange | None = None
         self._note()
         edge.wheel.set(self, monotonic() + edge.limits.rate_grace_seconds)
 
     def stop(self) -> None:
+        self._exchange = None
         self._edge.wheel.clear(self)
 
     def expired(self, now: float) -> None:
         limits, http = self._edge.limits, self._http
         exchange = http.exchange
-        if exchange is not None:
+        if exchange is not None and exchange is self._exchange:  # else it had no whole period yet
             needed = limits.rate_minimum_bytes_per_second * limits.rate_grace_seconds
             if self._waited and self._waits_for_body and exchange.received - self._received < needed:
                 self._edge.report.reject("slow_body")
@@ -63,7 +66,7 @@ class Pace(Timed):
         return exchange.sent - self._http.link.unsent_bytes() if exchange is not None else 0
 
     def _note(self) -> None:
-        exchange = self._http.exchange
+        exchange = self._exchange = self._http.exchange
         self._waited = self._waits_for_body
         self._received = exchange.received if exchange is not None else 0
         self._sent = self._delivered if exchange is not None and self._http.is_write_paused else -1

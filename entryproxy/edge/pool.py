@@ -146,6 +146,7 @@ class GatewayPool(Timed):
 
     async def _dial_for(self, exchange: Exchange) -> None:
         await self._resolve()
+        addresses = self._addresses
         timed_out = False
         for address in self._ordered():
             endpoint = self._endpoints.get(address)
@@ -165,7 +166,11 @@ class GatewayPool(Timed):
             else:
                 self._hand_over(connection, exchange)
                 return
-        if not exchange.done:
+        if exchange.done:
+            return
+        if addresses is not self._addresses:  # reconfigured while we dialled
+            await self._dial_for(exchange)
+        else:
             reason = "gateway_connect_timeout" if timed_out else "gateway_unreachable"
             detail = "No gateway of this tenant can be reached."
             exchange.fail(EntryError(503, reason, detail, source=Source.GATEWAY, headers=_RETRY_AFTER))
@@ -193,6 +198,8 @@ class GatewayPool(Timed):
                 )
         finally:
             self._dialling -= 1
+        if connection.is_closed:
+            raise ConnectionResetError("the gateway closed the connection as soon as it was open")
         return connection
 
     def _note(self, exchange: Exchange, endpoint: Endpoint, reason: str) -> None:
@@ -215,7 +222,8 @@ class GatewayPool(Timed):
             named = named or resolved != [address]
             wanted.update(dict.fromkeys(resolved))
         if addresses is not self._addresses:
-            return  # reconfigured meanwhile; whoever needs the new ones resolves them
+            await self._resolve()  # reconfigured meanwhile
+            return
         if named:
             self._edge.wheel.set(self, monotonic() + self._edge.limits.resolve_ttl_seconds)
         if set(wanted) != set(self._endpoints):

@@ -28,7 +28,7 @@ class Resolver:
             return known
         try:
             found = await self._loop.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a label that IDNA refuses
             _log.warning("gateway name %s does not resolve (%s); %d known addresses stay", host, error, len(known))
             result = known
         else:

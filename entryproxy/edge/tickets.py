@@ -9,15 +9,12 @@ libssl, a static build) sessions still resume within a worker.
 
 from __future__ import annotations
 
-import _ssl
 import ctypes
 import hashlib
 import hmac
-import logging
 import ssl
-import sys
 
-_log = logging.getLogger(__name__)
+from entryproxy.edge.libssl import control
 
 _KEYS_BYTES = 80  # name 16, HMAC key 32, AES key 32: OpenSSL 1.1.1 and later
 _SET_SESSION_CACHE_MODE = 44  # SSL_CTRL_SET_SESS_CACHE_MODE
@@ -41,39 +38,10 @@ def share_tickets(context: ssl.SSLContext, keys: bytes) -> bool:
     """Give `context` these ticket keys and no session cache of its own; False when this Python's libssl is out of
     reach.
     """
-    control = _libssl_control()
-    if control is None:
+    if control(context, _SET_SESSION_CACHE_MODE, _CACHE_OFF) is None:
         return False
-    pointer = _context_pointer(context)
-    control(pointer, _SET_SESSION_CACHE_MODE, _CACHE_OFF, None)
-    if control(pointer, _SET_TICKET_KEYS, len(keys), keys) != 1:
+    if control(context, _SET_TICKET_KEYS, len(keys), keys) != 1:
         return False
     taken = ctypes.create_string_buffer(len(keys))
-    control(pointer, _GET_TICKET_KEYS, len(keys), taken)
+    control(context, _GET_TICKET_KEYS, len(keys), taken)
     return taken.raw == keys
-
-
-def _context_pointer(context: ssl.SSLContext) -> int:
-    # PySSLContext starts with PyObject_HEAD and then `SSL_CTX *ctx` in every CPython that we support.
-    pointer = ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value
-    if pointer is None:
-        raise ssl.SSLError("no SSL_CTX where it was expected")
-    return pointer
-
-
-_control: list[ctypes._NamedFuncPointer | None] = []
-
-
-def _libssl_control() -> ctypes._NamedFuncPointer | None:
-    """SSL_CTX_ctrl of the very libssl that the ssl module uses, looked up once."""
-    if not _control:
-        found = None
-        if sys.implementation.name == "cpython" and getattr(_ssl, "__file__", None):
-            found = getattr(ctypes.CDLL(_ssl.__file__), "SSL_CTX_ctrl", None)
-        if found is None:
-            _log.warning("TLS sessions resume only in the worker that issued them: libssl is out of reach")
-        else:
-            found.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p]
-            found.restype = ctypes.c_long
-        _control.append(found)
-    return _control[0]

@@ -116,6 +116,7 @@ class TlsTransport(ClientTransport):
                 self._http.data_received(plaintext)  # type: ignore[union-attr]  # OPEN has it
                 if self._stage != OPEN or not (incoming.pending or self._tls.pending()):  # type: ignore[union-attr]
                     break
+                bytes_max = RECORD_BYTES  # what came now may have completed a record that is longer than itself
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:

@@ -158,8 +158,9 @@ class ClientTransport(Timed, asyncio.Protocol):
 
     def cut(self) -> None:
         if self._stage < CLOSING:
-            if not self.secure:  # a plain end would make an answer without a length look complete
-                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            sock = None if self.secure else self._transport.get_extra_info("socket")
+            if sock is not None:  # a plain end would make an answer without a length look complete
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._end()
 
     def abort(self) -> None:

@@ -41,11 +41,13 @@ class TrustedProxies:
 
 
 def _address_of(text: str) -> str | None:
-    """An entry's IP address without port or brackets; None when it is none."""
+    """An entry's IP address without port or brackets; None when it is none, or has a zone, which may hold anything."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    if "%" in text:
+        return None
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

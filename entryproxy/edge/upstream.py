@@ -228,9 +228,10 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._buffer = b""
         self.answered = True
         end = data.find(b"\r\n\r\n") + 4
+        if (end if end > 3 else len(data)) > self._edge.limits.gateway_head_bytes_max:
+            self._fail("The gateway's response head is too long.")
+            return
         if end == 3:
-            if len(data) > self._edge.limits.gateway_head_bytes_max:
-                self._fail("The gateway's response head is too long.")
             self._buffer = data
             return
         exchange = self._exchange

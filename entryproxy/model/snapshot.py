@@ -84,10 +84,11 @@ class Snapshot:
 
     def difference(self, newer: Snapshot) -> Change:
         """What leads from this snapshot to `newer`; `apply` is its inverse."""
+        mine = self.tenants
         return Change(
             generation=newer.generation,
             platform=None if newer.platform == self.platform else newer.platform,
-            tenants=tuple(t for key, t in newer.tenants.items() if (old := self.tenants.get(key)) is not t and old != t),
+            tenants=tuple(one for key, one in newer.tenants.items() if mine.get(key) != one),
             removed=tuple(key for key in self.tenants if key not in newer.tenants),
         )
 

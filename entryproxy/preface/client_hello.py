@@ -60,7 +60,7 @@ def read_client_hello(data: bytes | bytearray, *, bytes_max: int) -> ClientHello
     The message may be spread over records, and records over TCP segments. bytes_max bounds the message and, while it is
     incomplete, what was received. Raises PrefaceError with the alert to send.
     """
-    message = _first_message(data, bytes_max)
+    message = _message_of_one_record(data, bytes_max) or _first_message(data, bytes_max)
     if message is None:
         if len(data) >= bytes_max:
             raise PrefaceError("ClientHello too long", alert=ILLEGAL_PARAMETER)
@@ -71,6 +71,20 @@ def read_client_hello(data: bytes | bytearray, *, bytes_max: int) -> ClientHello
 def alert_record(description: int) -> bytes:
     """A fatal alert in plaintext (RFC 8446 §6), for a peer with whom no keys exist yet."""
     return bytes((_ALERT_RECORD, 3, 3, 0, 2, 2, description))
+
+
+def _message_of_one_record(data: bytes | bytearray, bytes_max: int) -> bytes | None:
+    """The body when `data` is one record with just the hello, as nearly always; None says nothing."""
+    length = len(data) - _RECORD_HEADER_BYTES
+    if (
+        data[:2] == _HANDSHAKE_START
+        and _MESSAGE_HEADER_BYTES < length <= min(_RECORD_BYTES_MAX, bytes_max)
+        and int.from_bytes(data[3:5]) == length
+        and data[5] == _CLIENT_HELLO
+        and int.from_bytes(data[6:9]) == length - _MESSAGE_HEADER_BYTES
+    ):
+        return bytes(data[_RECORD_HEADER_BYTES + _MESSAGE_HEADER_BYTES :])
+    return None
 
 
 def _first_message(data: bytes | bytearray, bytes_max: int) -> bytes | None:

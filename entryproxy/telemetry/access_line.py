@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
 
 NULL = "null"
@@ -31,6 +32,12 @@ def json_seconds(seconds: float | None) -> str:
     return NULL if seconds is None else f"{seconds:.6f}"
 
 
+@lru_cache(maxsize=1_024)
+def _json_word(value: str | None) -> str:
+    """`json_text` for what comes again and again: addresses, versions."""
+    return json_text(value)
+
+
 class ConnectionText:
     """The members of a line that a client's connection decides."""
 
@@ -38,8 +45,8 @@ class ConnectionText:
 
     def __init__(self, *, client: str | None, tls_version: str | None) -> None:
         """client: the client's address without port. tls_version: "TLSv1.3", None on plain connections."""
-        self.client = f'"client":{json_text(client)}'
-        self.tls_version = f'"tlsVersion":{json_text(tls_version)}'
+        self.client = f'"client":{_json_word(client)}'
+        self.tls_version = f'"tlsVersion":{_json_word(tls_version)}'
 
 
 class HeadText:
