@@ -157,7 +157,6 @@ class Exchange:
             if limits.request_body_bytes and (fields.content_length or 0) > limits.request_body_bytes:
                 raise body_too_large(limits.request_body_bytes)
         except EntryError as error:
-            self.edge.report.reject(error.reason)
             self.fail(error)
             return False
         return True
@@ -203,7 +202,6 @@ class Exchange:
         try:
             upload.send(pieces)
         except EntryError as error:
-            self.edge.report.reject(error.reason)
             self.fail(error)
             return
         if self._connection is None:
@@ -387,6 +385,8 @@ class Exchange:
             return
         if error.source is Source.GATEWAY:
             self._state.report.gateway_error(error.reason)
+        else:
+            self.edge.report.reject(error.reason)
         self._drop_connection(graceful=False)
         self._error = json_text(error.reason)
         if self._relay is not None or self.tunnel is not None:

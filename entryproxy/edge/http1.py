@@ -324,7 +324,6 @@ class Http1Connection(Timed):
         try:
             pieces = decoder.feed(data)
         except EntryError as error:
-            self.edge.report.reject(error.reason)
             exchange.fail(error)
             return
         exchange.received += len(data) - len(decoder.rest)

@@ -43,7 +43,6 @@ class Pace(Timed):
         if exchange is not None and exchange is self._exchange:  # else it had no whole period yet
             needed = limits.rate_minimum_bytes_per_second * limits.rate_grace_seconds
             if self._waited and self._waits_for_body and exchange.received - self._received < needed:
-                self._edge.report.reject("slow_body")
                 exchange.fail(EntryError(408, "slow_body", "The request's body arrives too slowly.", close=True))
                 return
             if self._sent >= 0 and http.is_write_paused and self._delivered - self._sent < needed:

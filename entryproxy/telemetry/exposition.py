@@ -79,12 +79,12 @@ def _of_tenants(tenants: dict[str, TenantReport]) -> Iterator[Metric]:
     yield errors
     yield _tenant_histogram(
         "entryproxy_request_duration_seconds",
-        "Time from the first byte of a request to the last byte of its answer.",
+        "Time from the end of a request's head to the last byte of its answer.",
         ((key, one.duration_buckets, one.duration_sum) for key, one in sorted(tenants.items())),
     )
     yield _tenant_histogram(
         "entryproxy_time_to_first_byte_seconds",
-        "Time from the first byte of a request to the first byte of its answer.",
+        "Time from the end of a request's head to the first byte of its answer.",
         ((key, one.first_byte_buckets, one.first_byte_sum) for key, one in sorted(tenants.items())),
     )
     in_flight = GaugeMetricFamily(
