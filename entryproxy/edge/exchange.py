@@ -132,7 +132,7 @@ class Exchange:
         state.report.in_flight += 1
         if (state.gated or not known.plain) and not self._pass_limits():
             return
-        self.plain = self.keep_alive and self.minor == 1 and self.method != b"HEAD" and known.fields.upgrade is None
+        self.plain = self.minor == 1 and self.method != b"HEAD" and known.fields.upgrade is None
         http = self.http
         deadline = self._started + self.timeouts.first_byte
         if deadline >= http.looked_at:
@@ -220,13 +220,18 @@ class Exchange:
 
     def relay_whole(self, known: KnownAnswer, body: bytes, connection: GatewayConnection) -> None:
         """The common answer: head and body came together and go on together."""
-        if self._upload_open or self.edge.draining:  # the client must be told that its connection ends
+        if self._upload_open:  # more has to be thought of
             self.relay_head(known, until_close=False)
             if body:
                 self.relay_body((body,))
             self.answered(connection, keep=True)
             return
-        data = known.whole + body if not self.hsts else known.whole_with(self.hsts) + body
+        if self.edge.draining:
+            self.keep_alive = False
+        if self.keep_alive and not self.hsts:
+            data = known.whole + body
+        else:
+            data = known.whole_with(self.hsts, close=not self.keep_alive) + body
         self._status = known.status
         self.sent += len(data)
         self.http.link.write(data)
@@ -235,7 +240,10 @@ class Exchange:
         connection.put_back(now)
         self._first_byte = AT_ONCE
         self._finish(now)
-        self.http.answered_whole(now)
+        if self.keep_alive:
+            self.http.answered_whole(now)
+        else:
+            self.http.exchange_done(keep_alive=False, body_unread=False)
 
     def relay_interim(self, known: KnownAnswer) -> None:
         """A 1xx, passed on as it is (RFC 9110 §15.2); HTTP/1.0 knows none."""

@@ -237,16 +237,18 @@ def _port_of(host: bytes) -> bytes:
     return port if colon and not port.endswith(b"]") else b""
 
 
+_VARIANTS_MAX = 8
+
+
 class KnownAnswer:
     """A gateway's response head and how it reads at a client.
 
     start: status line and fields, each with CRLF, without framing, Date added by the caller when `head.has_date` is
     false. length: Content-Length when the answer is common (connection kept, length and date there, a body allowed),
-    else -1.
-        whole: the complete head of a common answer for an HTTP/1.1 client whose connection goes on.
+    else -1. whole: the complete head of a common answer for an HTTP/1.1 client whose connection goes on.
     """
 
-    __slots__ = ("_whole_hsts", "head", "length", "start", "status", "whole")
+    __slots__ = ("_variants", "head", "length", "start", "status", "whole")
 
     def __init__(self, head: ResponseHead) -> None:
         self.head = head
@@ -254,7 +256,7 @@ class KnownAnswer:
         self.length = -1
         self.status = head.status
         self.whole = b""
-        self._whole_hsts = (b"", b"")
+        self._variants: dict[tuple[bytes, bool], bytes] = {}
         if (
             head.content_length is not None
             and head.has_date
@@ -265,12 +267,17 @@ class KnownAnswer:
             self.length = head.content_length
             self.whole = b"%bContent-Length: %d\r\n\r\n" % (self.start, self.length)
 
-    def whole_with(self, hsts: bytes) -> bytes:
-        """`whole` with the tenant's Strict-Transport-Security."""
-        if self._whole_hsts[0] != hsts:
-            head = b"%bContent-Length: %d\r\n\r\n" % (self.start_with(hsts), self.length)
-            self._whole_hsts = (hsts, head)
-        return self._whole_hsts[1]
+    def whole_with(self, hsts: bytes, *, close: bool) -> bytes:
+        """`whole` with the tenant's Strict-Transport-Security, if it has one, and perhaps as the connection's last."""
+        head = self._variants.get((hsts, close))
+        if head is None:
+            start = self.start_with(hsts) if hsts else self.start
+            last = b"Connection: close\r\n" if close else b""
+            head = b"%bContent-Length: %d\r\n%b\r\n" % (start, self.length, last)
+            if len(self._variants) >= _VARIANTS_MAX:
+                self._variants.clear()
+            self._variants[hsts, close] = head
+        return head
 
     def start_with(self, hsts: bytes) -> bytes:
         """`start` with the tenant's Strict-Transport-Security in place of the gateway's."""

@@ -211,7 +211,7 @@ class Http1Connection(Timed):
         if end > limits.head_bytes_max or (end < 0 and len(data) > limits.request_line_bytes_max):
             self._check_sizes(data)
         if end < 0:
-            if data and not self._scanned:
+            if len(data) > 1 and self._scanned < 2:  # an empty line, or half of one, is no beginning
                 self.set_deadline(limits.head_seconds)
             self._scanned = len(data)
             self._buffer = data

@@ -11,7 +11,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from entryproxy.edge.transport import CLOSING, LINGERING, OPEN, START, ClientTransport
-from entryproxy.preface.client_hello import alert_record, read_client_hello
+from entryproxy.preface.client_hello import ClientHello, ClientHelloReader, alert_record, read_unfragmented
 from entryproxy.preface.errors import UNRECOGNIZED_NAME, PrefaceError
 
 if TYPE_CHECKING:
@@ -29,12 +29,22 @@ _ALERT_INTERNAL_ERROR = 80
 class TlsTransport(ClientTransport):
     """A client's connection on the TLS port."""
 
-    __slots__ = ("_incoming", "_outgoing", "_read", "_tls", "server_name", "server_tenant", "tls_version")
+    __slots__ = (
+        "_hello_reader",
+        "_incoming",
+        "_outgoing",
+        "_read",
+        "_tls",
+        "server_name",
+        "server_tenant",
+        "tls_version",
+    )
 
     secure = True
 
     def __init__(self, edge: EdgeContext) -> None:
         super().__init__(edge)
+        self._hello_reader: ClientHelloReader | None = None  # only while a hello comes in pieces
         self._tls: ssl.SSLObject | None = None
         self.server_name = ""
         self.server_tenant = None
@@ -154,23 +164,35 @@ class TlsTransport(ClientTransport):
 
     def _handshake_data(self, data: bytes) -> None:
         if self._tls is None:
-            self._early = data = self._early + data
-            if not self._read_hello(data):
+            hello = self._read_hello(data)
+            if hello is None or not self._choose(hello):
                 return
-            self._early = b""
-        self._incoming.write(data)
-        self._handshake()
+            if self._hello_reader is not None:
+                data, self._hello_reader = self._hello_reader.pending, None
+        if len(data) <= _FEED_BYTES:
+            self._incoming.write(data)
+            self._handshake()
+        else:
+            for start in range(0, len(data), _FEED_BYTES):
+                self.data_received(data[start : start + _FEED_BYTES])  # which knows when the handshake is over
 
-    def _read_hello(self, data: bytes) -> bool:
-        """Choose by server name; True when OpenSSL may go on with `data`."""
-        edge = self._edge
+    def _read_hello(self, data: bytes) -> ClientHello | None:
+        """None while more is needed, or when the connection has been refused."""
+        bytes_max = self._edge.limits.client_hello_bytes_max
         try:
-            hello = read_client_hello(data, bytes_max=edge.limits.client_hello_bytes_max)
+            if self._hello_reader is None:
+                hello = read_unfragmented(data, bytes_max=bytes_max)
+                if hello is not None:
+                    return hello
+                self._hello_reader = ClientHelloReader(bytes_max)
+            return self._hello_reader.feed(data)
         except PrefaceError as error:
             self._refuse("malformed", error.alert)
-            return False
-        if hello is None:
-            return False
+            return None
+
+    def _choose(self, hello: ClientHello) -> bool:
+        """Take the context that the server name leads to; True when OpenSSL may go on."""
+        edge = self._edge
         name = None if hello.server_name_is_ip else hello.server_name
         chosen = edge.choose_context(name)
         if chosen is None:
@@ -209,6 +231,7 @@ class TlsTransport(ClientTransport):
             self._decrypt(b"")
 
     def _refuse(self, result: str, alert: int | None) -> None:
+        self._hello_reader = None
         self._edge.report.handshake(result)
         if alert is not None:
             self._transport.write(alert_record(alert))

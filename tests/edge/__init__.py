@@ -1,0 +1,1 @@
+"""The data plane, one worker: each module with the network played by the test."""

@@ -1,0 +1,82 @@
+"""What a worker's connections share."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+
+from entryproxy.edge.tls import TlsTransport
+from entryproxy.model.tenant import Platform
+from tests.certificates import Authority
+from tests.edge.conftest import MakeWorld
+from tests.edge.network import SYSTEM_DOMAIN, World, make_certificate, make_tenant
+
+
+async def test_changes_keep_the_state_of_tenants_that_stay(world: World) -> None:
+    first, second = world.state("tenant1"), world.state("tenant2")
+    era = world.edge.era
+    world.apply(make_tenant("tenant1", hsts="max-age=1"))
+    assert world.state("tenant1") is first
+    assert first.hsts == b"max-age=1"
+    assert world.state("tenant2") is second
+    assert world.edge.era is not era
+    world.apply(removed=("tenant2",))
+    assert set(world.edge.tenants) == {"tenant1"}
+    world.apply(make_tenant("tenant2"))
+    assert world.state("tenant2") is not second
+
+
+async def test_trusted_proxies_follow_the_platform(world: World) -> None:
+    assert not world.edge.trusts("10.0.0.1")
+    world.platform = Platform(system_domain=SYSTEM_DOMAIN, trusted_proxies=("10.0.0.0/8",))
+    world.apply()
+    assert world.edge.trusts("10.0.0.1")
+    assert world.edge.real_client("203.0.113.9", "10.0.0.1") == "203.0.113.9"
+
+
+async def test_request_ids_are_distinct(world: World) -> None:
+    drawn = [world.edge.new_request_id() for _ in range(1_000)]
+    assert len(set(drawn)) == 1_000
+    assert {len(one) for one in drawn} == {32}
+
+
+async def test_the_date_is_now(world: World) -> None:
+    before = int(time.time())
+    date = email.utils.parsedate_to_datetime(world.edge.http_date().decode()).timestamp()
+    assert before <= date <= time.time()
+
+
+async def test_uncovered_names_are_counted(make_world: MakeWorld, authority: Authority) -> None:
+    certificate = make_certificate(authority.issue(f"*.{SYSTEM_DOMAIN}"), "system", f"*.{SYSTEM_DOMAIN}")
+    world = make_world(platform=Platform(system_domain=SYSTEM_DOMAIN, certificates=(certificate,)))
+    for name in (f"tenant1.{SYSTEM_DOMAIN}", f"app.tenant1.{SYSTEM_DOMAIN}", f"app.nobody.{SYSTEM_DOMAIN}"):
+        assert world.edge.choose_context(name) is not None
+    assert world.report.uncovered == {"tenant1": 1}
+    assert world.edge.choose_context("unknown.example") is None
+    assert world.edge.choose_context(None) is None
+
+
+async def test_waiting_until_the_last_connection_is_gone(world: World) -> None:
+    await world.edge.wait_until_empty(1)
+    clients = [world.client() for _ in range(2)]
+    waiting = asyncio.ensure_future(world.edge.wait_until_empty(60))
+    for client in clients:
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        client.lose()
+    async with asyncio.timeout(5):
+        await waiting
+    world.client()
+    await world.edge.wait_until_empty(0.01)
+
+
+async def test_leaving_counts_once(world: World) -> None:
+    link = TlsTransport(world.edge)
+    assert world.edge.admit(link)
+    link.server_tenant = "tenant1"
+    assert world.edge.admit_to_tenant(link)
+    assert world.state().connections == 1
+    world.edge.leave(link)
+    world.edge.leave(link)
+    assert (world.state().connections, world.report.client_connections) == (0, 0)
