@@ -37,7 +37,7 @@ class EdgeLimits:
     connections_max: int = 16_384
     connections_per_tenant_max: int = 12_288
     handshake_seconds: float = 10.0
-    client_hello_bytes_max: int = 65_536
+    client_hello_bytes_max: int = 135_168
     keepalive_idle_seconds: float = 75.0
     requests_per_connection_max: int = 100_000
     linger_seconds: float = 5.0

@@ -10,9 +10,10 @@ import asyncio
 from time import monotonic, time
 from typing import TYPE_CHECKING, Protocol
 
-from entryproxy.telemetry.access_line import AT_ONCE, LineRenderer
+from entryproxy.telemetry.access_line import AT_ONCE, LineRenderer, json_text
 
 if TYPE_CHECKING:
+    from entryproxy.edge.exchange import Exchange
     from entryproxy.telemetry.access_line import Record
     from entryproxy.telemetry.access_log import AccessLog
     from entryproxy.telemetry.counters import TenantReport
@@ -20,6 +21,32 @@ if TYPE_CHECKING:
 PROTOCOL = "HTTP/1.1"
 _BATCH_RECORDS = 128
 _BATCH_SECONDS = 0.05
+
+
+_METHOD_TEXTS = {
+    method: json_text(method) for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+}
+
+
+def record_of(exchange: Exchange, epoch: float) -> Record:
+    """What the access log says of an exchange that has ended."""
+    http, known, ended = exchange.http, exchange.known, exchange.ended
+    return (
+        epoch + ended,
+        exchange.request_id,
+        known.text,
+        http.client.text if not http.link.trusted else http.client.text_behind(known.fields.forwarded_for),
+        _METHOD_TEXTS.get(exchange.method) or json_text(exchange.method),
+        json_text(exchange.target) if exchange.needs_escape else f'"{exchange.target.decode()}"',
+        PROTOCOL,
+        exchange.status,
+        exchange.received,
+        exchange.sent,
+        ended - exchange.started,
+        exchange.first_byte,
+        exchange.gateway,
+        exchange.error,
+    )
 
 
 class Finished(Protocol):

@@ -10,12 +10,13 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from entryproxy.edge.account import PROTOCOL
-from entryproxy.edge.heads import forwarded_fields, trusted_request_id
+from entryproxy.edge.account import record_of
+from entryproxy.edge.heads import trusted_lines, trusted_request_id
+from entryproxy.edge.hold import GATEWAY
 from entryproxy.edge.local import send_problem
-from entryproxy.edge.policy import is_upgrade_answer, is_websocket
+from entryproxy.edge.policy import is_upgrade_answer
 from entryproxy.edge.relay import AnswerRelay
-from entryproxy.edge.tunnel import Tunnel
+from entryproxy.edge.tunnel import open_tunnel
 from entryproxy.edge.upload import Upload, body_too_large
 from entryproxy.errors import EntryError, Source
 from entryproxy.telemetry.access_line import AT_ONCE, NULL, json_text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from entryproxy.edge.heads import KnownAnswer, KnownRequest
     from entryproxy.edge.http1 import Http1Connection
     from entryproxy.edge.tenants import TenantState
+    from entryproxy.edge.tunnel import Tunnel
     from entryproxy.edge.upstream import GatewayConnection
     from entryproxy.telemetry.access_line import Record
     from entryproxy.telemetry.counters import TenantReport
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110 §9.2.2
 _CLIENT_CLOSED = 499
 """nginx's status for a client that left before its answer; only ever logged and counted."""
-_METHOD_TEXTS = {
-    method: json_text(method) for method in (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
-}
 
 
 class Exchange:
@@ -46,20 +45,18 @@ class Exchange:
 
     __slots__ = (
         "_connection",
-        "_ended",
-        "_error",
-        "_first_byte",
-        "_gateway",
         "_relay",
         "_retried",
         "_row",
-        "_started",
         "_state",
-        "_status",
         "_upload",
         "_upload_open",
         "done",
         "edge",
+        "ended",
+        "error",
+        "first_byte",
+        "gateway",
         "hsts",
         "http",
         "keep_alive",
@@ -71,6 +68,8 @@ class Exchange:
         "received",
         "request_id",
         "sent",
+        "started",
+        "status",
         "target",
         "timeouts",
         "tunnel",
@@ -98,17 +97,17 @@ class Exchange:
         self.timeouts = state.tenant.timeouts
         self.hsts = state.hsts if http.link.secure else b""
         # -- progress
-        self._started = started
-        self._first_byte: float | None = None
+        self.started = started
+        self.first_byte: float | None = None
         self._connection: GatewayConnection | None = None
-        self._gateway = NULL
+        self.gateway = NULL
         self._retried = False
         self._upload: Upload | None = None
         self._upload_open = False
         self._relay: AnswerRelay | None = None
         self.tunnel: Tunnel | None = None
-        self._status = 0
-        self._error = NULL
+        self.status = 0
+        self.error = NULL
         self.received = 0
         self.sent = 0
         self.done = False
@@ -134,7 +133,7 @@ class Exchange:
             return
         self.plain = self.minor == 1 and self.method != b"HEAD" and known.fields.upgrade is None
         http = self.http
-        deadline = self._started + self.timeouts.first_byte
+        deadline = self.started + self.timeouts.first_byte
         if deadline >= http.looked_at:
             http.deadline = deadline  # what `set_deadline` would do, without the call
         else:
@@ -165,10 +164,10 @@ class Exchange:
         """Send the request's head, and the body bytes that came with it."""
         http, known = self.http, self.known
         self._connection = connection
-        self._gateway = connection.endpoint.text
+        self.gateway = connection.endpoint.text
         forwarded, client_lines = known.forwarded, http.client.lines
         if http.link.trusted:
-            forwarded, client_lines = self._trusted_lines()
+            forwarded, client_lines = trusted_lines(known, http)
         connection.begin(
             self,
             b"".join(
@@ -181,16 +180,9 @@ class Exchange:
         if http.is_write_paused:
             connection.pause_reading()
         if self._upload is not None:
-            http.release_reading()
+            http.hold.drop(GATEWAY)
             self._upload.attach(connection)
             http.set_deadline(self.timeouts.idle if self._upload_open else self.timeouts.first_byte)
-
-    def _trusted_lines(self) -> tuple[bytes, bytes]:
-        """The same with what a trusted proxy says of its client."""
-        fields, route = self.known.fields, self.known.route
-        assert route is not None
-        forwarded = forwarded_fields(fields, route, self.http.link.secure, trusted=True)
-        return forwarded, self.http.client.lines_behind(fields.forwarded_for)
 
     # -- the request's body
 
@@ -205,7 +197,7 @@ class Exchange:
             self.fail(error)
             return
         if self._connection is None:
-            self.http.hold_reading()
+            self.http.hold.add(GATEWAY)
         self.http.set_deadline(self.timeouts.idle)
 
     def body_end(self, trailers: bytes = b"") -> None:
@@ -232,13 +224,13 @@ class Exchange:
             data = known.whole + body
         else:
             data = known.whole_with(self.hsts, close=not self.keep_alive) + body
-        self._status = known.status
+        self.status = known.status
         self.sent += len(data)
         self.http.link.write(data)
         now = monotonic()
         self._connection = None
         connection.put_back(now)
-        self._first_byte = AT_ONCE
+        self.first_byte = AT_ONCE
         self._finish(now)
         if self.keep_alive:
             self.http.answered_whole(now)
@@ -255,9 +247,9 @@ class Exchange:
 
     def relay_head(self, known: KnownAnswer, *, until_close: bool) -> None:
         """The final head of an answer whose body follows."""
-        self._first_byte = monotonic() - self._started
-        self._status = known.head.status
-        if self._upload_open and (self._status >= 400 or self.known.fields.expect_continue):
+        self.first_byte = monotonic() - self.started
+        self.status = known.head.status
+        if self._upload_open and (self.status >= 400 or self.known.fields.expect_continue):
             self.keep_alive = False  # the rest of the body may never be read
         if self.edge.draining:
             self.keep_alive = False
@@ -286,17 +278,12 @@ class Exchange:
 
     def switch_protocols(self, known: KnownAnswer) -> bool:
         """The gateway's 101; False when it is not what the client asked for (RFC 9110 §7.8, RFC 6455 §4.1)."""
-        connection, got = self._connection, known.head.upgrade
-        if connection is None or got is None or self._upload_open:
+        connection = self._connection
+        if connection is None or self._upload_open or not is_upgrade_answer(self.known.fields, known.head):
             return False
-        if not is_upgrade_answer(self.known.fields, known.head):
-            return False
-        self._first_byte = monotonic() - self._started
-        self._status = 101
-        data = b"%bConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % (known.start, got)
-        self.sent += len(data)
-        self.http.link.write(data)
-        self.tunnel = Tunnel(self, connection, websocket=is_websocket(got))
+        self.first_byte = monotonic() - self.started
+        self.status = 101
+        self.tunnel = open_tunnel(self, connection, known)
         self.keep_alive = False
         self.http.set_deadline(self.timeouts.idle)
         self.http.tunnel_opened()
@@ -313,10 +300,10 @@ class Exchange:
     # -- backpressure
 
     def gateway_paused(self) -> None:
-        self.http.hold_reading()
+        self.http.hold.add(GATEWAY)
 
     def gateway_resumed(self) -> None:
-        self.http.release_reading()
+        self.http.hold.drop(GATEWAY)
 
     def client_paused(self) -> None:
         if self._connection is not None:
@@ -331,7 +318,7 @@ class Exchange:
 
     def note_gateway_error(self, reason: str, address: str) -> None:
         """One address of the gateway failed; another may yet serve."""
-        self._gateway = json_text(address)
+        self.gateway = json_text(address)
         self._state.report.gateway_error(reason)
 
     def gateway_lost(self, connection: GatewayConnection, *, reset: bool) -> None:
@@ -369,7 +356,7 @@ class Exchange:
         """The deadline of the present phase has passed."""
         if self.tunnel is not None or self._relay is not None:
             self.fail(EntryError(504, "idle_timeout", "Nothing moved for too long.", source=Source.GATEWAY))
-        elif self._upload_open and not self.http.is_held:
+        elif self._upload_open and not self.http.hold.reasons:
             self.fail(EntryError(408, "body_timeout", "The request's body did not arrive in time.", close=True))
         else:
             detail = "The gateway did not answer in time."
@@ -381,8 +368,8 @@ class Exchange:
             return
         self._drop_connection(graceful=self.tunnel is not None)
         if self.tunnel is None:
-            self._error = json_text(reason)
-            self._status = self._status if self._relay is not None else _CLIENT_CLOSED
+            self.error = json_text(reason)
+            self.status = self.status if self._relay is not None else _CLIENT_CLOSED
         self._finish(monotonic())
 
     def fail(self, error: EntryError) -> None:
@@ -396,13 +383,13 @@ class Exchange:
         else:
             self.edge.report.reject(error.reason)
         self._drop_connection(graceful=False)
-        self._error = json_text(error.reason)
+        self.error = json_text(error.reason)
         if self._relay is not None or self.tunnel is not None:
             self._finish(monotonic())
             self.http.cut()
             return
-        self._status = error.status
-        self._first_byte = monotonic() - self._started
+        self.status = error.status
+        self.first_byte = monotonic() - self.started
         close = error.close or self._upload_open or not self.keep_alive
         self.sent += send_problem(self.http, error, self.request_id, self.known, self.method, close=close)
         self._finish(monotonic())
@@ -422,7 +409,7 @@ class Exchange:
         if self._row >= 0:
             state.leave(self._row)
         state.report.in_flight -= 1
-        self._ended = now
+        self.ended = now
         self.edge.accounts.add(self)
 
     @property
@@ -430,21 +417,5 @@ class Exchange:
         return self._state.report
 
     def record(self, epoch: float) -> Record:
-        """What the access log says of this exchange, once it has ended."""
-        http, known, ended = self.http, self.known, self._ended
-        return (
-            epoch + ended,
-            self.request_id,
-            known.text,
-            http.client.text if not http.link.trusted else http.client.text_behind(known.fields.forwarded_for),
-            _METHOD_TEXTS.get(self.method) or json_text(self.method),
-            json_text(self.target) if self.needs_escape else f'"{self.target.decode()}"',
-            PROTOCOL,
-            self._status,
-            self.received,
-            self.sent,
-            ended - self._started,
-            self._first_byte,
-            self._gateway,
-            self._error,
-        )
+        """For the accounts, once it has ended. epoch: Unix time when time.monotonic was 0."""
+        return record_of(self, epoch)

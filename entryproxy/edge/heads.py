@@ -19,6 +19,7 @@ from entryproxy.telemetry.access_line import HeadText
 
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.http1 import Http1Connection
     from entryproxy.edge.tenants import TenantState
 
 _PSEUDONYM = b"1.1 entryproxy"
@@ -221,6 +222,14 @@ def _framing_lines(fields: RequestFields) -> list[bytes]:
     if fields.max_forwards:
         lines.append(b"Max-Forwards: %d" % (fields.max_forwards - 1))
     return lines
+
+
+def trusted_lines(known: KnownRequest, http: Http1Connection) -> tuple[bytes, bytes]:
+    """`known.forwarded` and the client's lines with what a trusted proxy says of its client."""
+    fields, route = known.fields, known.route
+    assert route is not None
+    forwarded = forwarded_fields(fields, route, http.link.secure, trusted=True)
+    return forwarded, http.client.lines_behind(fields.forwarded_for)
 
 
 def trusted_request_id(value: bytes) -> bytes:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from entryproxy.edge.client import Client
 from entryproxy.edge.deadlines import Timed
 from entryproxy.edge.exchange import Exchange
+from entryproxy.edge.hold import GATEWAY, PIPELINE, WRITER, ReadingHold
 from entryproxy.edge.local import refuse_bytes, refuse_request, serve_locally
 from entryproxy.edge.pace import Pace
 from entryproxy.edge.policy import check_request
 from entryproxy.errors import EntryError
-from entryproxy.http1.chunked import ChunkedDecoder
-from entryproxy.http1.head import find_head_end
+from entryproxy.http1.body import RequestBody
+from entryproxy.http1.head import check_sizes, find_head_end
 from entryproxy.http1.request import RequestFields, RequestLine, match_common_line, parse_request_line
 
 if TYPE_CHECKING:
@@ -26,21 +27,17 @@ if TYPE_CHECKING:
     from entryproxy.edge.heads import KnownRequest
     from entryproxy.edge.transport import ClientTransport
 
-_HOLD_GATEWAY, _HOLD_PIPELINE, _HOLD_WRITER = 1, 2, 4
-
 
 class Http1Connection(Timed):
     """HTTP/1.1 over one ClientTransport, `link`."""
 
     __slots__ = (
         "_blocked",
-        "_body_left",
+        "_body",
         "_buffer",
         "_closing",
-        "_decoder",
         "_exchange",
         "_heads",
-        "_hold",
         "_known",
         "_line_bytes_max",
         "_looking",
@@ -50,6 +47,7 @@ class Http1Connection(Timed):
         "_scanned",
         "client",
         "edge",
+        "hold",
         "is_write_paused",
         "link",
     )
@@ -68,15 +66,14 @@ class Http1Connection(Timed):
         self._closing = False
         self._blocked = False  # closing, or the client doesn't read: no request is looked at
         self._looking = False
-        self._hold = 0
+        self.hold = ReadingHold(link)
         self.is_write_paused = False
         # -- bytes not yet understood
         self._buffer = b""
         self._scanned = 0
         # -- the request's
         self._exchange: Exchange | None = None
-        self._body_left = 0
-        self._decoder: ChunkedDecoder | None = None
+        self._body: RequestBody | None = None
         self._pace: Pace | None = None
         self.set_deadline(edge.limits.head_seconds)
 
@@ -113,12 +110,12 @@ class Http1Connection(Timed):
                 data = self._buffer + data
             if self.is_write_paused:
                 self._buffer = data
-                self._hold_for_writer()
+                self.hold.add(WRITER)
             else:
                 self._look(data)
             return
-        if self._body_left or self._decoder is not None:
-            self._read_body(exchange, data)
+        if self._body is not None:
+            self._read_body(exchange, self._body, data)
         elif exchange.tunnel is not None:
             exchange.tunnel.up(data)
         else:
@@ -147,14 +144,10 @@ class Http1Connection(Timed):
         self._blocked = self._closing
         if self._exchange is not None:
             self._exchange.client_resumed()
-        elif self._hold & _HOLD_WRITER:
-            self._set_hold(0)
+        elif self.hold.reasons & WRITER:
+            self.hold.drop_all()
             if self._buffer:
                 self._look(self._buffer)
-
-    def _hold_for_writer(self) -> None:
-        """Who doesn't read answers gets no more of them made: their size is not bounded by that of the requests."""
-        self._set_hold(self._hold | _HOLD_WRITER)
 
     # -- deadlines
 
@@ -194,12 +187,12 @@ class Http1Connection(Timed):
             if self._exchange is not None or self._closing or not self._buffer:
                 break
             if self.is_write_paused:
-                self._hold_for_writer()
+                self.hold.add(WRITER)
                 break
             data = self._buffer
         self._looking = False
-        if self._hold & _HOLD_PIPELINE and len(self._buffer) <= self.edge.limits.pipelined_bytes_max:
-            self._set_hold(self._hold & ~_HOLD_PIPELINE)  # what waited was answered, or was the start of a body
+        if self.hold.reasons & PIPELINE and len(self._buffer) <= self.edge.limits.pipelined_bytes_max:
+            self.hold.drop(PIPELINE)  # what waited was answered, or was the start of a body
 
     def _head_end(self, data: bytes) -> int:
         """Where the head ends, or -1 after putting `data` aside. Raises EntryError over the limits."""
@@ -209,7 +202,7 @@ class Http1Connection(Timed):
             find_head_end(data, self._scanned)  # refuses a head that can't end well any more
             end = -1
         if end > limits.head_bytes_max or (end < 0 and len(data) > limits.request_line_bytes_max):
-            self._check_sizes(data)
+            check_sizes(data, limits.request_line_bytes_max, limits.head_bytes_max)
         if end < 0:
             if len(data) > 1 and self._scanned < 2:  # an empty line, or half of one, is no beginning
                 self.set_deadline(limits.head_seconds)
@@ -217,19 +210,11 @@ class Http1Connection(Timed):
             self._buffer = data
         return end
 
-    def _check_sizes(self, data: bytes) -> None:
-        limits = self.edge.limits
-        line_end = data.find(b"\r\n")
-        if (line_end if line_end >= 0 else len(data)) > limits.request_line_bytes_max:
-            raise EntryError(414, "request_line_too_long", "The request line is too long.", close=True)
-        if len(data) > limits.head_bytes_max:
-            raise EntryError(431, "head_too_long", "The request's fields are too long.", close=True)
-
     def _begin(self, data: bytes, end: int) -> None:
         """A whole head: find its tenant and begin its exchange. Raises EntryError for what is malformed."""
         line_end = data.find(b"\r\n")
-        if line_end > self.edge.limits.request_line_bytes_max:
-            raise EntryError(414, "request_line_too_long", "The request line is too long.", close=True)
+        if line_end > self._line_bytes_max:
+            check_sizes(data, self._line_bytes_max, self.edge.limits.head_bytes_max)
         line = parse_request_line(data[:line_end])
         block = data[line_end + 2 : end]
         if line.minor == 1 and line.authority is None:
@@ -238,8 +223,13 @@ class Http1Connection(Timed):
             known = self._heads.find_as(block, line.authority, line.minor, self.link.server_name)
         self._requests += 1
         fields = known.fields
-        if not known.plain:
-            self._expect_body(fields)
+        if fields.chunked or fields.content_length:
+            limits = self.edge.limits
+            self._body = RequestBody(
+                None if fields.chunked else fields.content_length,
+                chunk_line_bytes_max=limits.chunk_line_bytes_max,
+                trailer_bytes_max=limits.trailer_bytes_max,
+            )
         if end < len(data):
             self._buffer = data[end:]
         try:
@@ -255,25 +245,16 @@ class Http1Connection(Timed):
         else:
             self._forward(line, known, end)
 
-    def _expect_body(self, fields: RequestFields) -> None:
-        limits = self.edge.limits
-        if fields.chunked:
-            self._decoder = ChunkedDecoder(
-                chunk_line_bytes_max=limits.chunk_line_bytes_max, trailer_bytes_max=limits.trailer_bytes_max
-            )
-        else:
-            self._body_left = fields.content_length or 0
-
     def _forward(self, line: RequestLine, known: KnownRequest, head_bytes: int) -> None:
         exchange = Exchange(self, known, line.method, line.target, line.minor, monotonic())
         exchange.received = head_bytes
         exchange.keep_alive = self._may_keep_alive(line.minor, known.fields)
         self._exchange = exchange
         exchange.begin()
-        if self._buffer and self._exchange is exchange and (self._body_left or self._decoder is not None):
+        if self._buffer and self._exchange is exchange and self._body is not None:
             data, self._buffer = self._buffer, b""
-            self._read_body(exchange, data)
-        if self._body_left or self._decoder is not None:
+            self._read_body(exchange, self._body, data)
+        if self._body is not None:
             self._watch_pace()
 
     def _may_keep_alive(self, minor: int, fields: RequestFields) -> bool:
@@ -286,15 +267,11 @@ class Http1Connection(Timed):
 
     def _closes_after(self, minor: int, fields: RequestFields) -> bool:
         """Whether an answer of ours ends the connection: also when a body would have to be read first."""
-        return self._has_body or not self._may_keep_alive(minor, fields)
-
-    @property
-    def _has_body(self) -> bool:
-        return self._decoder is not None or self._body_left > 0
+        return self._body is not None or not self._may_keep_alive(minor, fields)
 
     def _after_own_answer(self, *, close: bool) -> None:
         if close:
-            self._close(lingering=self._has_body or bool(self._buffer))
+            self._close(lingering=self._body is not None or bool(self._buffer))
         else:
             self.set_deadline(self.edge.limits.keepalive_idle_seconds)
 
@@ -305,41 +282,28 @@ class Http1Connection(Timed):
 
     # -- bodies
 
-    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+    def _read_body(self, exchange: Exchange, body: RequestBody, data: bytes) -> None:
         """Body bytes; what follows the body waits."""
-        if self._decoder is not None:
-            self._read_chunked(exchange, self._decoder, data)
-            return
-        left = self._body_left - len(data)
-        if left < 0:
-            self._wait(data[left:])
-            data = data[:left]
-        exchange.received += len(data)
-        self._body_left = max(left, 0)
-        exchange.body((data,))
-        if left <= 0:
-            exchange.body_end()
-
-    def _read_chunked(self, exchange: Exchange, decoder: ChunkedDecoder, data: bytes) -> None:
         try:
-            pieces = decoder.feed(data)
+            pieces = body.feed(data)
         except EntryError as error:
             exchange.fail(error)
             return
-        exchange.received += len(data) - len(decoder.rest)
+        exchange.received += len(data) - len(body.rest)
+        if body.done:
+            self._body = None
+            if body.rest:
+                self._wait(body.rest)
         if pieces:
             exchange.body(pieces)
-        if decoder.done:
-            self._decoder = None
-            if decoder.rest:
-                self._wait(decoder.rest)
-            exchange.body_end(decoder.trailers)
+        if body.done:
+            exchange.body_end(body.trailers)
 
     def _wait(self, data: bytes) -> None:
         """Pipelined bytes, for after this exchange."""
         self._buffer += data
         if len(self._buffer) > self.edge.limits.pipelined_bytes_max:
-            self._set_hold(self._hold | _HOLD_PIPELINE)
+            self.hold.add(PIPELINE)
 
     # -- what the exchange tells
 
@@ -358,17 +322,19 @@ class Http1Connection(Timed):
             return
         self.set_deadline(self.edge.limits.keepalive_idle_seconds)
         if self.is_write_paused:
-            self._hold_for_writer()
+            self.hold.add(WRITER)
             return
-        if self._hold:
-            self._set_hold(_HOLD_PIPELINE if len(self._buffer) > self.edge.limits.pipelined_bytes_max else 0)
+        if self.hold.reasons:
+            self.hold.drop(GATEWAY | WRITER)
+            if len(self._buffer) <= self.edge.limits.pipelined_bytes_max:
+                self.hold.drop(PIPELINE)
         if self._buffer and not self._looking:
             self._look(self._buffer)
 
     def answered_whole(self, now: float) -> None:
         """The same after the common answer, which keeps the connection alive. now: time.monotonic."""
         self._exchange = None
-        if self._hold or self._buffer or self._blocked:
+        if self.hold.reasons or self._buffer or self._blocked:
             self._rest()
             return
         deadline = now + self.edge.limits.keepalive_idle_seconds
@@ -379,7 +345,7 @@ class Http1Connection(Timed):
 
     def tunnel_opened(self) -> None:
         """After a 101 bytes pass as they come, those that waited first."""
-        self._set_hold(0)
+        self.hold.drop_all()
         data, self._buffer = self._buffer, b""
         if data and self._exchange is not None and self._exchange.tunnel is not None:
             self._exchange.tunnel.up(data)
@@ -403,26 +369,7 @@ class Http1Connection(Timed):
         """The drain's time is over."""
         self.link.abort()
 
-    # -- reading and closing
-
-    @property
-    def is_held(self) -> bool:
-        return bool(self._hold)
-
-    def hold_reading(self) -> None:
-        """The gateway takes no more for now."""
-        self._set_hold(self._hold | _HOLD_GATEWAY)
-
-    def release_reading(self) -> None:
-        self._set_hold(self._hold & ~_HOLD_GATEWAY)
-
-    def _set_hold(self, hold: int) -> None:
-        if bool(hold) != bool(self._hold):
-            if hold:
-                self.link.pause_reading()
-            else:
-                self.link.resume_reading()
-        self._hold = hold
+    # -- pace and end
 
     def _watch_pace(self) -> None:
         if self._pace is None and self._exchange is not None:

@@ -56,7 +56,7 @@ class Pace(Timed):
     @property
     def _waits_for_body(self) -> bool:
         exchange = self._http.exchange
-        return exchange is not None and exchange.is_waiting_for_client and not self._http.is_held
+        return exchange is not None and exchange.is_waiting_for_client and not self._http.hold.reasons
 
     @property
     def _delivered(self) -> int:

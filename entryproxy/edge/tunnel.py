@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from entryproxy.edge.policy import is_websocket
+
 if TYPE_CHECKING:
     from entryproxy.edge.exchange import Exchange
+    from entryproxy.edge.heads import KnownAnswer
     from entryproxy.edge.upstream import GatewayConnection
 
 _GOING_AWAY = b"\x88\x02\x03\xe9"  # an unmasked Close frame with status 1001 (RFC 6455 §5.5.1, §7.4.1)
+
+
+def open_tunnel(exchange: Exchange, connection: GatewayConnection, known: KnownAnswer) -> Tunnel:
+    """Pass on the gateway's 101, which is what the client asked for; from here on bytes are just bytes."""
+    protocol = known.head.upgrade or b""
+    data = b"%bConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % (known.start, protocol)
+    exchange.sent += len(data)
+    exchange.http.link.write(data)
+    return Tunnel(exchange, connection, websocket=is_websocket(protocol))
 
 
 class Tunnel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from entryproxy.errors import EntryError
 from entryproxy.http1.grammar import malformed
 
 _BARE_LINE_END = re.compile(rb"\r[^\n]|(?<!\r)\n").search
@@ -23,3 +24,14 @@ def find_head_end(buffer: bytes | bytearray, start: int) -> int:
     if _BARE_LINE_END(buffer, seen) is not None:
         raise malformed("A line of the head ends in a bare CR or LF.", "malformed_request_line")
     return -1
+
+
+def check_sizes(buffer: bytes, line_bytes_max: int, head_bytes_max: int) -> None:
+    """Raises 414 when the request line at the start of `buffer` is too long, 431 when the fields behind it are, whether
+    they have arrived whole or not (RFC 9110 §15.5.15, RFC 6585 §5).
+    """
+    line_end = buffer.find(b"\r\n")
+    if (line_end if line_end >= 0 else len(buffer)) > line_bytes_max:
+        raise EntryError(414, "request_line_too_long", "The request line is too long.", close=True)
+    if len(buffer) > head_bytes_max:
+        raise EntryError(431, "head_too_long", "The request's fields are too long.", close=True)

@@ -28,7 +28,7 @@ _CLIENT_HELLO = 1
 _RECORD_HEADER_BYTES = 5
 _MESSAGE_HEADER_BYTES = 4
 _RECORD_BYTES_MAX = 16_384  # TLSPlaintext.length, RFC 8446 §5.1
-_RECORDS_MAX = 1_536  # bounds the walk over a hello that comes in records of one byte
+_RECORDS_MAX = 1_536  # bounds the work per byte for a hello that comes in records of one byte
 
 _SERVER_NAME = 0
 _EXTENSION_HEADER = struct.Struct(">HH").unpack_from
@@ -54,18 +54,86 @@ class ClientHello:
     server_name_is_ip: bool
 
 
-def read_client_hello(data: bytes | bytearray, *, bytes_max: int) -> ClientHello | None:
-    """The ClientHello at the start of `data`, all bytes received so far; None while more are needed.
+def read_unfragmented(data: bytes, *, bytes_max: int) -> ClientHello | None:
+    """The ClientHello when the first segment, `data`, is one record with just that message, as nearly always.
 
-    The message may be spread over records, and records over TCP segments. bytes_max bounds the message and, while it is
-    incomplete, what was received. Raises PrefaceError with the alert to send.
+    None says nothing: a ClientHelloReader then finds out. Raises PrefaceError as the reader would.
     """
-    message = _message_of_one_record(data, bytes_max) or _first_message(data, bytes_max)
-    if message is None:
-        if len(data) >= bytes_max:
+    length = len(data) - _RECORD_HEADER_BYTES
+    if (
+        data[:2] == _HANDSHAKE_START
+        and _MESSAGE_HEADER_BYTES < length <= _RECORD_BYTES_MAX
+        and len(data) <= bytes_max
+        and int.from_bytes(data[3:5]) == length
+        and data[5] == _CLIENT_HELLO
+        and int.from_bytes(data[6:9]) == length - _MESSAGE_HEADER_BYTES
+    ):
+        return _parse(data[_RECORD_HEADER_BYTES + _MESSAGE_HEADER_BYTES :])
+    return None
+
+
+class ClientHelloReader:
+    """Reads a ClientHello spread over records, and records spread over TCP segments (RFC 8446 §5.1).
+
+    The result depends on the bytes alone, not on how they were split; the work grows with the bytes and the segments,
+    because no segment leads back to a record that is already whole.
+
+    bytes_max: what the hello may take on the wire, record headers included.
+    """
+
+    __slots__ = ("_bytes_max", "_handshake_bytes", "_offset", "_received", "_records", "_start")
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._received = bytearray()
+        # The whole records, which are never looked at again until the last one has come:
+        self._offset = 0
+        self._records = 0
+        self._handshake_bytes = 0
+        self._start = b""  # of the handshake bytes: as many of the message header's as there are
+
+    @property
+    def pending(self) -> bytes:
+        """Everything received so far, what follows the hello included: the TLS engine has to read it again."""
+        return bytes(self._received)
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """The ClientHello once `data`, what came since the last call, completes it; None while more is needed.
+
+        Raises PrefaceError, with the alert to send, as early as the bytes allow. After a hello or an error the reader
+        is done.
+        """
+        self._received += data
+        if self._step():
+            return _parse(_join_records(self._received, self._offset))
+        if len(self._received) >= self._bytes_max:
             raise PrefaceError("ClientHello too long", alert=ILLEGAL_PARAMETER)
         return None
-    return _parse(message)
+
+    def _step(self) -> bool:
+        """Go on to the first record that isn't whole yet; True when the message ends before it."""
+        received = self._received
+        end = min(len(received), self._bytes_max)
+        while True:
+            length = _record_length(received, self._offset, end)
+            if length is None:
+                return False
+            payload = self._offset + _RECORD_HEADER_BYTES
+            missing = _MESSAGE_HEADER_BYTES - len(self._start)
+            start = self._start + received[payload : min(payload + min(length, missing), end)]
+            message_bytes = _message_length(start, self._bytes_max)
+            if payload + length > end:
+                return False
+            self._offset = payload + length
+            self._records += 1
+            self._handshake_bytes += length
+            self._start = start
+            if message_bytes is not None and self._handshake_bytes >= message_bytes:
+                if self._handshake_bytes > message_bytes:
+                    raise PrefaceError("handshake message behind the ClientHello", alert=UNEXPECTED_MESSAGE)
+                return True
+            if self._records == _RECORDS_MAX:
+                raise PrefaceError("ClientHello in too many records", alert=UNEXPECTED_MESSAGE)
 
 
 def alert_record(description: int) -> bytes:
@@ -73,60 +141,22 @@ def alert_record(description: int) -> bytes:
     return bytes((_ALERT_RECORD, 3, 3, 0, 2, 2, description))
 
 
-def _message_of_one_record(data: bytes | bytearray, bytes_max: int) -> bytes | None:
-    """The body when `data` is one record with just the hello, as nearly always; None says nothing."""
-    length = len(data) - _RECORD_HEADER_BYTES
-    if (
-        data[:2] == _HANDSHAKE_START
-        and _MESSAGE_HEADER_BYTES < length <= min(_RECORD_BYTES_MAX, bytes_max)
-        and int.from_bytes(data[3:5]) == length
-        and data[5] == _CLIENT_HELLO
-        and int.from_bytes(data[6:9]) == length - _MESSAGE_HEADER_BYTES
-    ):
-        return bytes(data[_RECORD_HEADER_BYTES + _MESSAGE_HEADER_BYTES :])
-    return None
-
-
-def _first_message(data: bytes | bytearray, bytes_max: int) -> bytes | None:
-    """Body of the first handshake message, joined from its records (RFC 8446 §5.1); None while bytes are missing."""
-    if _is_clearly_short(data, bytes_max):
-        return None
+def _join_records(data: bytearray, end: int) -> bytes:
+    """Body of the message in the whole records from the start of `data` to `end`."""
     handshake = bytearray()
-    needed: int | None = None
     offset = 0
-    for _ in range(_RECORDS_MAX):
-        length = _record_length(data, offset)
-        if length is None:
-            return None
-        end = offset + _RECORD_HEADER_BYTES + length
-        handshake += data[offset + _RECORD_HEADER_BYTES : end]
-        if needed is None:
-            needed = _message_length(handshake, bytes_max)
-        if end > len(data):
-            return None
-        if needed is not None and len(handshake) >= needed:
-            if len(handshake) > needed:
-                raise PrefaceError("handshake message behind the ClientHello", alert=UNEXPECTED_MESSAGE)
-            return bytes(handshake[_MESSAGE_HEADER_BYTES:])
-        offset = end
-    raise PrefaceError("ClientHello in too many records", alert=UNEXPECTED_MESSAGE)
+    while offset < end:
+        payload = offset + _RECORD_HEADER_BYTES
+        offset = payload + int.from_bytes(data[payload - 2 : payload])
+        handshake += data[payload:offset]
+    return bytes(handshake[_MESSAGE_HEADER_BYTES:])
 
 
-def _is_clearly_short(data: bytes | bytearray, bytes_max: int) -> bool:
-    """A well-formed start whose first record isn't whole yet: a dribbled hello isn't copied at every segment."""
-    return (
-        len(data) >= _RECORD_HEADER_BYTES + _MESSAGE_HEADER_BYTES
-        and data[0] == _HANDSHAKE_RECORD
-        and data[1] == 3
-        and len(data) - _RECORD_HEADER_BYTES < int.from_bytes(data[3:5]) <= _RECORD_BYTES_MAX
-        and data[5] == _CLIENT_HELLO
-        and int.from_bytes(data[6:9]) <= bytes_max - _MESSAGE_HEADER_BYTES
-    )
-
-
-def _record_length(data: bytes | bytearray, offset: int) -> int | None:
-    """Payload length of the record at `offset`, judged as early as its bytes allow; None while they are too few."""
-    header = data[offset : offset + _RECORD_HEADER_BYTES]
+def _record_length(data: bytearray, offset: int, end: int) -> int | None:
+    """Payload length of the record at `offset`, judged as early as the bytes before `end` allow; None while they are
+    too few.
+    """
+    header = data[offset : min(offset + _RECORD_HEADER_BYTES, end)]
     if header[:2] == _HANDSHAKE_START and len(header) == _RECORD_HEADER_BYTES:
         length = header[3] << 8 | header[4]
         if 0 < length <= _RECORD_BYTES_MAX:
@@ -144,7 +174,7 @@ def _record_length(data: bytes | bytearray, offset: int) -> int | None:
     raise PrefaceError("TLS record too long", alert=RECORD_OVERFLOW)
 
 
-def _message_length(handshake: bytearray, bytes_max: int) -> int | None:
+def _message_length(handshake: bytes, bytes_max: int) -> int | None:
     """Whole length of the handshake message that starts here, with its header; None while the header is incomplete."""
     if handshake and handshake[0] != _CLIENT_HELLO:
         raise PrefaceError("first handshake message is no ClientHello", alert=UNEXPECTED_MESSAGE)

@@ -1,21 +1,52 @@
 from __future__ import annotations
 
+import itertools
 import ssl
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entryproxy.preface.client_hello import ClientHello, alert_record, read_client_hello
+from entryproxy.preface import client_hello
+from entryproxy.preface.client_hello import ClientHello, ClientHelloReader, read_unfragmented
 from entryproxy.preface.errors import PrefaceError
 from tests.preface import hellos
 
-BYTES_MAX = 65_536
+BYTES_MAX = 135_168
 NAME = b"app.customer.com"
 
+Outcome = ClientHello | tuple[str, int | None] | None
 
-def read(data: bytes) -> ClientHello | None:
-    return read_client_hello(data, bytes_max=BYTES_MAX)
+
+def read(data: bytes, bytes_max: int = BYTES_MAX) -> ClientHello | None:
+    """The hello in `data` when it is all that has come, judged as the edge judges it."""
+    return read_unfragmented(data, bytes_max=bytes_max) or ClientHelloReader(bytes_max).feed(data)
+
+
+def outcome(pieces: Sequence[bytes], bytes_max: int = BYTES_MAX) -> Outcome:
+    """What a reader comes to: a hello or an error at some piece, or None behind the last."""
+    reader = ClientHelloReader(bytes_max)
+    try:
+        for piece in pieces:
+            hello = reader.feed(piece)
+            if hello is not None:
+                return hello
+    except PrefaceError as error:
+        return error.detail, error.alert
+    return None
+
+
+def split(data: bytes, cuts: Sequence[int]) -> list[bytes]:
+    bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    return [data[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+def single_bytes(data: bytes) -> list[bytes]:
+    return split(data, range(len(data)))
 
 
 def read_whole(data: bytes) -> ClientHello:
@@ -51,9 +82,45 @@ def test_a_hello_larger_than_a_record() -> None:
     assert read_whole(hellos.hello(extensions=padding + hellos.server_name(NAME))).server_name == NAME.decode()
 
 
-def test_a_bytearray_is_read_as_bytes_are() -> None:
-    whole = hellos.real_hello(alpn=("h2",))
-    assert read_client_hello(bytearray(whole), bytes_max=BYTES_MAX) == read(whole)
+def test_the_largest_hello_that_the_length_fields_allow() -> None:
+    sni = hellos.server_name(NAME)
+    extensions = hellos.extension(21, bytes(65_535 - 4 - len(sni))) + sni
+    body = hellos.body(session_id=bytes(32), ciphers=bytes(65_534), compressions=bytes(255), extensions=extensions)
+    assert len(body) == 131_396  # also OpenSSL's limit
+    handshake = hellos.message(body)
+    for size in (16_384, 1_024, 256):
+        whole = hellos.records(handshake, size)
+        hello = ClientHello(NAME.decode(), False)
+        assert outcome([whole]) == outcome(split(whole, range(0, len(whole), 1_460))) == hello
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9, 100, 16_384])
+def test_a_hello_in_single_bytes(size: int) -> None:
+    whole = hellos.records(hellos.real_hello(alpn=("h2",))[5:], size)
+    reader = ClientHelloReader(BYTES_MAX)
+    for at in range(len(whole) - 1):
+        assert reader.feed(whole[at : at + 1]) is None
+        assert reader.pending == whole[: at + 1]
+    assert reader.feed(whole[-1:]) == ClientHello("app1.tenant1.aigw.example.com", False)
+    assert reader.pending == whole
+
+
+def test_what_follows_the_hello_is_pending_too() -> None:
+    early = b"\x17\x03\x03\x00\x05early"
+    whole = hellos.real_hello()
+    reader = ClientHelloReader(BYTES_MAX)
+    assert reader.feed(whole[:50]) is None
+    assert reader.feed(whole[50:] + early) == read(whole)
+    assert reader.pending == whole + early
+
+
+def test_only_a_lone_record_with_a_lone_hello_is_unfragmented() -> None:
+    handshake = hellos.real_hello()[5:]
+    whole = hellos.records(handshake)
+    assert read_unfragmented(whole, bytes_max=len(whole)) == ClientHello("app1.tenant1.aigw.example.com", False)
+    assert read_unfragmented(whole, bytes_max=len(whole) - 1) is None
+    for other in (b"", whole[:-1], whole + b"\x14", hellos.records(handshake, 400), b"\x17" + whole[1:]):
+        assert read_unfragmented(other, bytes_max=BYTES_MAX) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +186,7 @@ MALFORMED: dict[str, tuple[int, bytes]] = {
     "empty record": (10, b"\x16\x03\x01\x00\x00"),
     "not a hello": (10, b"\x16\x03\x01\x00\x30\x02"),
     "type of a later record": (10, b"\x16\x03\x01\x00\x04\x01\x00\x00\x30\x17"),
-    "message over the limit": (47, b"\x16\x03\x01\x40\x00\x01\x01\x00\x00"),
+    "message over the limit": (47, b"\x16\x03\x01\x40\x00\x01\x02\x0f\xfd"),
     "second message in the record": (10, hellos.records(hellos.message(hellos.body()) + b"\x00")),
     "SSL 3.0": (70, hellos.hello(version=b"\x03\x00")),
     "empty body": (70, hellos.records(hellos.message(b""))),
@@ -147,18 +214,106 @@ def test_malformed_hellos_say_which_alert(alert: int, data: bytes) -> None:
     with pytest.raises(PrefaceError) as caught:
         read(data)
     assert caught.value.alert == alert
+    assert outcome(single_bytes(data)) == (caught.value.detail, alert)
 
 
 def test_an_unfinished_hello_meets_the_limit() -> None:
     dribbled = hellos.records(hellos.message(bytes(9_000)), 20)
-    assert read_client_hello(dribbled[:9_999], bytes_max=10_000) is None
+    assert read(dribbled[:9_999], 10_000) is None
     with pytest.raises(PrefaceError, match="too long"):
-        read_client_hello(dribbled[:10_000], bytes_max=10_000)
+        read(dribbled[:10_000], 10_000)
+
+
+@pytest.mark.parametrize("size", [16_384, 100])
+def test_a_hello_fits_the_limit_with_its_record_headers(size: int) -> None:
+    whole = hellos.records(hellos.message(hellos.body(extensions=hellos.server_name(NAME))), size)
+    for pieces in ([whole + b"\x14"], [whole], single_bytes(whole)):
+        assert outcome(pieces, len(whole)) == ClientHello(NAME.decode(), False)
+        assert outcome(pieces, len(whole) - 1) == ("ClientHello too long", 47)
+
+
+def test_bytes_over_the_limit_are_not_judged() -> None:
+    data = hellos.records(hellos.message(hellos.body())[:8], 1) + b"\x16\xff"
+    limit = len(data)
+    assert outcome([data], limit) == outcome(single_bytes(data), limit) == ("unknown TLS record version", 70)
+    assert outcome([data], limit - 1) == outcome(single_bytes(data), limit - 1) == ("ClientHello too long", 47)
 
 
 def test_the_number_of_records_is_bounded() -> None:
-    with pytest.raises(PrefaceError, match="too many records"):
-        read(hellos.records(hellos.message(bytes(4_000)), 1))
+    whole = hellos.records(hellos.message(bytes(4_000)), 1)
+    records_max = 1_536
+    assert outcome([whole[: records_max * 6 - 1]]) is None
+    assert outcome([whole[: records_max * 6]]) == ("ClientHello in too many records", 10)
+    longest = hellos.message(hellos.body(session_id=b"\x00", ciphers=bytes(1_492), extensions=None))
+    assert len(longest) == records_max
+    assert outcome([hellos.records(longest, 1)]) == ClientHello(None, False)
+
+
+def lines_run(call: Callable[[], object]) -> int:
+    """How many lines of the reader's module `call` runs: its cost without a clock."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        nonlocal count
+        if frame.f_code.co_filename != client_hello.__file__:
+            return None
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("record_bytes", [1, 3, 50, 16_384])
+@pytest.mark.parametrize("segment_bytes", [1, 6, 7, 100])
+def test_the_cost_grows_with_the_bytes_not_with_their_square(record_bytes: int, segment_bytes: int) -> None:
+    def cost(size: int) -> int:
+        whole = hellos.records(hellos.message(bytes(10_000)), record_bytes)[:size]
+        return lines_run(lambda: outcome(split(whole, range(0, size, segment_bytes))))
+
+    once, twice, four_times = (cost(size) for size in (1_500, 3_000, 6_000))
+    assert twice - once < 1.1 * once
+    assert four_times - twice < 1.1 * twice
+    assert four_times <= 40 * 6_000
+
+
+@st.composite
+def fragments(draw: st.DrawFn) -> bytes:
+    """Hellos in records of any sizes, some with a few bytes changed, cut off, or followed by something."""
+    handshake = hellos.message(hellos.body(extensions=hellos.server_name(NAME) + draw(st.binary(max_size=40))))
+    handshake += draw(st.sampled_from([b"", b"", b"", b"\x01"]))
+    whole = b""
+    while handshake:
+        size = draw(st.integers(1, 60))
+        whole += hellos.records(handshake[:size])
+        handshake = handshake[size:]
+    changed = bytearray(whole + draw(st.binary(max_size=8)))
+    for _ in range(draw(st.integers(0, 2))):
+        changed[draw(st.integers(0, len(changed) - 1))] = draw(st.sampled_from(b"\0\1\3\x16\x17\x80\xff"))
+    return bytes(changed[: draw(st.integers(0, 2 * len(changed)))])
+
+
+@given(fragments(), st.lists(st.integers(1, 500)), st.one_of(st.just(BYTES_MAX), st.integers(1, 400)))
+def test_any_split_comes_to_the_same(data: bytes, cuts: list[int], bytes_max: int) -> None:
+    expected = outcome([data], bytes_max)
+    assert outcome(split(data, cuts), bytes_max) == expected
+    assert outcome(single_bytes(data), bytes_max) == expected
+
+
+@given(st.binary(max_size=60), st.integers(1, 200))
+def test_an_unfragmented_hello_is_what_the_reader_reads(extensions: bytes, bytes_max: int) -> None:
+    whole = hellos.hello(extensions=hellos.server_name(NAME) + extensions)
+    try:
+        hello: Outcome = read_unfragmented(whole, bytes_max=bytes_max)
+    except PrefaceError as error:
+        hello = error.detail, error.alert
+    if hello is not None:
+        assert outcome([whole], bytes_max) == hello
 
 
 @given(st.data())
@@ -196,74 +351,3 @@ def test_judging_early_agrees_with_judging_late(data: bytes) -> None:
             assert length == len(whole)
             return
     assert outcomes[:-1] == [None] * (len(outcomes) - 1)
-
-
-def test_alert_record_is_what_openssl_understands() -> None:
-    received = ssl.MemoryBIO()
-    client = ssl.create_default_context().wrap_bio(received, ssl.MemoryBIO(), server_hostname="a.example")
-    with pytest.raises(ssl.SSLWantReadError):
-        client.do_handshake()
-    received.write(alert_record(112))
-    with pytest.raises(ssl.SSLError) as caught:
-        client.do_handshake()
-    assert "UNRECOGNIZED_NAME" in str(caught.value).upper().replace(" ", "_")
-
-
-class OpenSsl:
-    """The engine that the hello goes to next, asked for the server name that it sees."""
-
-    def __init__(self) -> None:
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.sni_callback = self._see
-        self._seen: list[str | None] = []
-
-    def server_name(self, hello: bytes) -> str | None:
-        """The name, None when there is none; LookupError when it refuses the hello before it comes to the name."""
-        self._seen.clear()
-        received = ssl.MemoryBIO()
-        received.write(hello)
-        try:
-            self._context.wrap_bio(received, ssl.MemoryBIO(), server_side=True).do_handshake()
-        except ssl.SSLError:
-            pass
-        if not self._seen:
-            raise LookupError
-        return self._seen[0]
-
-    def _see(self, _: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int:
-        self._seen.append(name)
-        return ssl.AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
-
-
-OPENSSL = OpenSsl()
-
-
-@st.composite
-def mutated_hellos(draw: st.DrawFn) -> bytes:
-    """A real hello, cut into records, with a few bytes changed, most of them around the server name."""
-    handshake = bytearray(hellos.real_hello("app.customer.com", alpn=("h2",))[5:])
-    name_at = handshake.index(b"app.customer.com")
-    for _ in range(draw(st.integers(0, 2))):
-        at = draw(st.one_of(st.integers(name_at - 9, name_at + 20), st.integers(4, len(handshake) - 1)))
-        handshake[at] = draw(st.one_of(st.integers(0, 255), st.sampled_from(b".A\0:[*0")))
-    return hellos.records(bytes(handshake), draw(st.sampled_from([16_384, 200, 7])))
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # names that ssl can't decode for us
-@given(mutated_hellos())
-def test_openssl_never_sees_another_name(data: bytes) -> None:
-    try:
-        seen = OPENSSL.server_name(data)
-    except LookupError:
-        return
-    try:
-        hello = read(data)
-    except PrefaceError:
-        return
-    assert hello is not None
-    assert hello.server_name == (None if seen is None else seen.lower().removesuffix("."))
-
-
-def test_openssl_sees_the_name_of_an_untouched_hello() -> None:
-    assert OPENSSL.server_name(hellos.real_hello("app.customer.com")) == "app.customer.com"
-    assert OPENSSL.server_name(hellos.real_hello(None)) is None
