@@ -10,6 +10,7 @@ import dataclasses
 import ipaddress
 import re
 import struct
+from functools import lru_cache
 
 from entryproxy.model import hostname
 from entryproxy.preface.errors import (
@@ -39,6 +40,7 @@ _SSL_3_0 = 0x0300
 
 _DNS_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _NAME_CHARACTERS_MAX = 253
+_NAMES_REMEMBERED = 1_024  # clients ask for the same few names again and again
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,8 +207,7 @@ def _parse(body: bytes) -> ClientHello:
     extension = _find_server_name(body, start)
     if extension is None:
         return ClientHello(server_name=None, server_name_is_ip=False)
-    name = _read_server_name(extension)
-    return ClientHello(server_name=name, server_name_is_ip=hostname.is_ip_literal(name))
+    return _read_server_name(extension)
 
 
 def _find_server_name(body: bytes, offset: int) -> bytes | None:
@@ -229,7 +230,8 @@ def _find_server_name(body: bytes, offset: int) -> bytes | None:
     return found
 
 
-def _read_server_name(extension: bytes) -> str:
+@lru_cache(maxsize=_NAMES_REMEMBERED)
+def _read_server_name(extension: bytes) -> ClientHello:
     """The one host_name of an SNI extension; RFC 6066 §3 forbids a second one, and no other type was ever defined."""
     start, end = _vector(extension, 0, 2, 1)
     if end != len(extension):
@@ -242,7 +244,7 @@ def _read_server_name(extension: bytes) -> str:
     name = extension[start:end].decode("latin-1").lower().removesuffix(".")
     if len(name) > _NAME_CHARACTERS_MAX or not (_DNS_NAME.fullmatch(name) or _is_ipv6(name)):
         raise PrefaceError("server name is no host name", alert=ILLEGAL_PARAMETER)
-    return name
+    return ClientHello(server_name=name, server_name_is_ip=hostname.is_ip_literal(name))
 
 
 def _is_ipv6(name: str) -> bool:
