@@ -8,7 +8,7 @@ same objects, which is how `Snapshot.difference` and the workers know them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -18,9 +18,11 @@ from entryproxy.compiler.documents import ParseYaml
 from entryproxy.compiler.groups import Group, report_later_ones
 from entryproxy.compiler.parsing import Entry, Parser
 from entryproxy.compiler.platform import PlatformDraft
+from entryproxy.compiler.recall import recall, recall_settings
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.objects import LabelledObject
+from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
 
 
@@ -45,6 +47,7 @@ class Compiler:
         self._parser = Parser(parse_yaml, endpoints_known=endpoints_known)
         self._by_identity: dict[int, Entry] = {}
         self._by_reference: dict[str, Entry] = {}
+        self._recalled: dict[str, Entry] = {}
         self._groups: dict[str, Group] = {}
         self._system = Group()
         self._settings: PlatformDraft | None = None
@@ -54,9 +57,21 @@ class Compiler:
         self._tenants: dict[str, Tenant] = {}
         self._is_first = True
 
-    def compile(self, objects: Iterable[LabelledObject], now: float) -> Compilation:
-        """`objects`: all there are, unchanged ones preferably as the same Python objects. `now` in Unix seconds."""
-        entries, touched = self._parse(objects, now)
+    def resume(self, running: Snapshot) -> None:
+        """Before the first run: what an earlier compiler brought in force is the last good version of its objects."""
+        entries = recall(running)
+        self._recalled = {entry.source.reference: entry for entry in entries}
+        self._by_reference = dict(self._recalled)
+        self._by_identity = {id(entry.source): entry for entry in entries}
+        self._settings = recall_settings(running.platform)
+
+    def compile(self, objects: Iterable[LabelledObject], now: float, unread: Set[str] = frozenset()) -> Compilation:
+        """`objects`: all there are, unchanged ones preferably as the same Python objects. `now` in Unix seconds.
+
+        unread: references of objects that are there but can't be read, "" for those of which not even that is known.
+        What `resume` was told of them stays in force; later versions are the source's to remember.
+        """
+        entries, touched = self._parse(objects, now, unread)
         self._regroup(entries, touched)
         dirty = touched - {SYSTEM}
         if (SYSTEM in touched or self._is_first) and self._compile_platform():
@@ -74,7 +89,7 @@ class Compiler:
             stale_at=min((entry.stale_at for entry in entries), default=math.inf),
         )
 
-    def _parse(self, objects: Iterable[LabelledObject], now: float) -> tuple[list[Entry], set[str]]:
+    def _parse(self, objects: Iterable[LabelledObject], now: float, unread: Set[str]) -> tuple[list[Entry], set[str]]:
         """An entry per object, and the label values whose objects are not what they were."""
         known, by_identity = self._by_identity, {}
         entries: list[Entry] = []
@@ -85,6 +100,11 @@ class Compiler:
                 entry = self._parse_again(source, now, touched)
             by_identity[id(source)] = entry
             entries.append(entry)
+        for entry in self._still_unread(entries, unread):
+            by_identity[id(entry.source)] = entry
+            entries.append(entry)
+            if self._is_first:
+                touched.add(entry.tenant)
         if touched or by_identity.keys() != known.keys():
             by_reference = {entry.source.reference: entry for entry in entries}
             gone = self._by_reference.keys() - by_reference.keys()
@@ -92,6 +112,18 @@ class Compiler:
             self._by_reference = by_reference
         self._by_identity = by_identity
         return entries, touched
+
+    def _still_unread(self, entries: Sequence[Entry], unread: Set[str]) -> list[Entry]:
+        """Recalled entries whose objects may still be there; the others have been read by now, or are gone."""
+        if not self._recalled:
+            return []
+        present = {entry.source.reference for entry in entries}
+        self._recalled = {
+            reference: entry
+            for reference, entry in self._recalled.items()
+            if reference not in present and ("" in unread or reference in unread)
+        }
+        return list(self._recalled.values())
 
     def _parse_again(self, source: LabelledObject, now: float, touched: set[str]) -> Entry:
         previous = self._by_reference.get(source.reference)

@@ -92,8 +92,8 @@ def _judge_expiry(source: LabelledSecret, pair: CheckedPair, now: float) -> tupl
 
 def _is_same(one: LabelledObject, other: LabelledObject) -> bool:
     """Versions of one object that speak for the same tenant; an object made anew under an old name has no last
-    version."""
-    return type(one) is type(other) and one.uid == other.uid and one.tenant == other.tenant
+    version. A uid that isn't known, as of what was recalled, tells nothing."""
+    return type(one) is type(other) and one.uid in ("", other.uid) and one.tenant == other.tenant
 
 
 def _explain(source: LabelledObject, rejected: Rejected, good: Draft | None) -> Finding:

@@ -38,6 +38,9 @@ def parse_platform(source: LabelledConfigMap, parse_yaml: ParseYaml) -> tuple[Pl
         https_redirect=spec.https_redirect,
         trusted_proxies=tuple(_network(number, text) for number, text in enumerate(spec.trusted_proxies)),
         tls_min_version=spec.tls.min_version,
+        limits=spec.limits,
+        timeouts=spec.timeouts,
+        source=f"{source.namespace}/{source.name}",
     )
     return PlatformDraft(platform=platform, document=document), unknown_keys(source, (DOCUMENT,))
 

@@ -115,11 +115,17 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """The platform in force."""
+    """The platform in force.
+
+    limits, timeouts: the defaults of tenants, which each tenant in force has merged already.
+    """
 
     system_domain: str
     unknown_sni: Literal["reject", "default"] = "reject"
     https_redirect: bool = True
     trusted_proxies: tuple[str, ...] = ()
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
     certificates: tuple[Certificate, ...] = ()
+    source: str = ""  # "namespace/name" of its ConfigMap

@@ -1,6 +1,7 @@
 """The control process: source → compiler → publisher → workers, and the admin port.
 
-It may die and come back: the workers keep serving, tell the next one what they have in force, and get everything again.
+It may die and come back: the workers keep serving, tell the next one what they have in force, which is the last good
+version of whatever is broken by then, and get everything again.
 Counters of workers that ended are lost with it; those of living workers are not.
 """
 
@@ -14,7 +15,7 @@ import mmap
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from typing import Protocol
 
 import uvloop
@@ -37,6 +38,8 @@ from entryproxy.telemetry.histogram import Histogram
 
 UNREADABLE_REASONS = frozenset({"UnreadableFolder"})
 """Findings that say that the whole source is out of reach, not one object."""
+UNTOLD_REASONS = UNREADABLE_REASONS | {"UnreadableFile", "InvalidYaml"}
+"""Findings of a source that don't say which objects can't be read."""
 STALE_SLACK_SECONDS = 1.0
 """How long after it turned stale a compilation is repeated, so that clocks agree that it has."""
 
@@ -72,7 +75,9 @@ class Source(Protocol):
 class Compiler(Protocol):
     """`compiler.compile.Compiler`."""
 
-    def compile(self, objects: Iterable[LabelledObject], now: float) -> Compilation: ...
+    def resume(self, running: Snapshot) -> None: ...
+
+    def compile(self, objects: Iterable[LabelledObject], now: float, unread: Set[str] = ...) -> Compilation: ...
 
 
 def run(context: ControlContext, source: Source, compiler: Compiler) -> None:
@@ -90,7 +95,9 @@ class Control:
         self._source = source
         self._compiler = compiler
         self._propagation = Histogram()
-        self._publisher = Publisher(Ledger(context.ledger), BudgetSlots(context.ledger), self._propagation.observe)
+        ledger = Ledger(context.ledger)
+        self._is_successor = ledger.generation > 0
+        self._publisher = Publisher(ledger, BudgetSlots(context.ledger), self._propagation.observe)
         self._roster = Roster(context.settings.workers, self._publisher)
         self._finding_log = FindingLog()
         self._objects: Sequence[LabelledObject] = ()
@@ -179,10 +186,17 @@ class Control:
     # -- the source
 
     async def _follow(self) -> None:
+        if self._is_successor:
+            await self._resume()
         async for _ in self._source.watch():
             seen_at = time.monotonic()
             self._load()
             self._compile(seen_at)
+
+    async def _resume(self) -> None:
+        running = await self._roster.recall()
+        if running is not None:
+            self._compiler.resume(running)
 
     def _load(self) -> None:
         self._objects, self._source_findings = self._source.load()
@@ -192,7 +206,7 @@ class Control:
             self._configured_at = time.time()
 
     def _compile(self, seen_at: float) -> None:
-        compilation = self._compiler.compile(self._objects, time.time())
+        compilation = self._compiler.compile(self._objects, time.time(), unread_in(self._source_findings))
         self._compiled_findings = compilation.findings
         self._finding_log.announce((*self._source_findings, *compilation.findings))
         self._compile_again_at(compilation.stale_at)
@@ -231,3 +245,12 @@ class Control:
             self._released.set()
         else:
             tasks.spawn(self._roster.admit(received[1]), f"admit worker {received[0]}")
+
+
+def unread_in(findings: Iterable[Finding]) -> frozenset[str]:
+    """References of the objects that a source could not read, "" for those that it could not even tell."""
+    return frozenset(
+        "" if finding.reason in UNTOLD_REASONS or finding.object.endswith("/?") else finding.object
+        for finding in findings
+        if finding.reason != "DuplicateObject"
+    )

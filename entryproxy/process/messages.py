@@ -1,7 +1,7 @@
 """What the control process and a worker say to each other, as tagged MessagePack.
 
-control → worker: Publish, ReportRequest. worker → control: Hello first, then Applied or Refused for every Publish, and
-Report for every ReportRequest.
+control → worker: Publish, ReportRequest, SnapshotRequest. worker → control: Hello first, then Applied or Refused for
+every Publish, Report for every ReportRequest, and Running for every SnapshotRequest.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ class ReportRequest(msgspec.Struct, frozen=True, tag="report-request"):
     """Send the counters; `id` comes back with them."""
 
     id: int
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True, tag="snapshot-request"):
+    """Send the snapshot that you serve with; for a control process that has just been started again."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -53,8 +57,14 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     report: WorkerReport
 
 
-ToWorker = Publish | ReportRequest
-ToControl = Hello | Applied | Refused | Report
+class Running(msgspec.Struct, frozen=True, tag="running"):
+    """The snapshot that a worker serves with, whole, certificates with their keys included."""
+
+    change: Change
+
+
+ToWorker = Publish | ReportRequest | SnapshotRequest
+ToControl = Hello | Applied | Refused | Report | Running
 
 encode = codec.encode
 worker_decoder: msgspec.msgpack.Decoder[ToWorker] = codec.decoder_of(ToWorker)

@@ -10,6 +10,8 @@ import time
 
 from entryproxy.console.view import WorkerInfo
 from entryproxy.model.finding import Finding
+from entryproxy.model.snapshot import Snapshot
+from entryproxy.model.tenant import Platform
 from entryproxy.process import messages
 from entryproxy.process.channel import Channel
 from entryproxy.process.publisher import Publisher, Subscriber
@@ -17,6 +19,8 @@ from entryproxy.telemetry.totals import Totals
 
 REPORT_SECONDS = 1.0
 """How long a scrape waits for a worker before it takes that worker's last report instead."""
+RECALL_SECONDS = 2.0
+"""How long a fresh control process waits to hear from the workers what is in force."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +56,8 @@ class Roster:
         self._request_ids = itertools.count(1)
         self._awaited: dict[int, tuple[set[Channel[messages.ToControl]], asyncio.Event]] = {}
         self._all_configured = False
+        self._recalled: asyncio.Future[Snapshot | None] | None = None
+        self._asked: Channel[messages.ToControl] | None = None
 
     async def admit(self, sock: socket.socket) -> None:
         """A channel to a worker; the worker says who it is."""
@@ -97,6 +103,32 @@ class Roster:
                 del self._awaited[request]
         return self._totals
 
+    async def recall(self) -> Snapshot | None:
+        """What is in force already, from the first worker that has anything; None when nobody has.
+
+        None after RECALL_SECONDS as well: a worker that doesn't answer must not hold up what the others are to get.
+        """
+        self._recalled = asyncio.get_running_loop().create_future()
+        self._ask_for_snapshot()
+        try:
+            return await asyncio.wait_for(self._recalled, RECALL_SECONDS)
+        except TimeoutError:
+            _log.warning("no worker said within %g s what is in force", RECALL_SECONDS)
+            return None
+        finally:
+            self._recalled = None
+
+    def _ask_for_snapshot(self) -> None:
+        """Have one worker tell what it serves with, another one when that one is gone."""
+        if self._recalled is None or self._recalled.done() or self._asked in self._peers:
+            return
+        serving = [channel for channel, peer in self._peers.items() if peer.subscriber.acknowledged]
+        if serving:
+            self._asked = max(serving, key=lambda channel: self._peers[channel].subscriber.acknowledged)
+            self._asked.send(messages.encode(messages.SnapshotRequest()))
+        elif len(self._peers) == self._slots:
+            self._recalled.set_result(None)
+
     # -- what workers say
 
     def _receive(self, channel: Channel[messages.ToControl], message: messages.ToControl) -> None:
@@ -112,6 +144,9 @@ class Roster:
         elif isinstance(message, messages.Refused):
             peer.problem = _problem(peer, message)
             self._publisher.refused(peer.subscriber, message.generation)
+        elif isinstance(message, messages.Running):
+            if self._recalled is not None and not self._recalled.done():
+                self._recalled.set_result(Snapshot.build(Platform(system_domain="")).apply(message.change))
         else:
             self._totals.update((peer.slot, peer.start), message.report)
             self._answered(channel, message.id)
@@ -123,6 +158,7 @@ class Roster:
         self._last_pid[hello.slot] = hello.pid
         self._peers[channel] = peer
         self._publisher.join(peer.subscriber)
+        self._ask_for_snapshot()
 
     def _lose(self, channel: Channel[messages.ToControl]) -> None:
         self._channels.discard(channel)
@@ -130,6 +166,7 @@ class Roster:
         if peer is not None:
             self._publisher.leave(peer.subscriber, time.monotonic())
             self._totals.retire((peer.slot, peer.start))
+            self._ask_for_snapshot()
         for request in list(self._awaited):
             self._answered(channel, request)
 

@@ -151,6 +151,9 @@ class Worker:
             self._server.settle_accounts()
             self._report.log_lines_dropped = self._access_log.dropped
             self._send(messages.Report(message.id, self._report))
+        elif isinstance(message, messages.SnapshotRequest):
+            if self._server.snapshot is not None:
+                self._send(messages.Running(self._server.snapshot.as_change()))
         else:
             self._apply(message.change)
 

@@ -1,4 +1,5 @@
-"""A pod whose workers answer questions instead of HTTP, and whose source is a list of tenant ids in a file.
+"""A pod whose workers answer questions instead of HTTP, and whose source is a list of tenant ids in a file; an id with
+"!" behind it is a tenant whose ConfigMap is broken.
 
 `python -m tests.process.fake_pod FILE WORKERS [DRAIN_DELAY DRAIN_TIMEOUT HTTPS_PORT]`. A client sends lines: "pid" is
 answered with the worker's pid, anything else with the tenants in force. Restarts come quickly.
@@ -83,7 +84,7 @@ class FakeSource:
     def load(self) -> tuple[Sequence[LabelledObject], Sequence[Finding]]:
         ids = self._file.read_text().split()
         settings = _config_map("settings", "system", {"settings.yaml": "systemDomain: aigw.example.com"})
-        return [settings, *(_config_map(one, one, {}) for one in ids)], ()
+        return [settings, *map(_tenant, ids)], ()
 
     async def watch(self) -> AsyncIterator[None]:
         while True:
@@ -93,6 +94,11 @@ class FakeSource:
 
     def request_reload(self) -> None:
         self._reload.set()
+
+
+def _tenant(written: str) -> LabelledConfigMap:
+    tenant = written.removesuffix("!")
+    return _config_map(tenant, tenant, {} if written == tenant else {"tenant.yaml": "broken: true"})
 
 
 def _config_map(name: str, tenant: str, data: dict[str, str]) -> LabelledConfigMap:

@@ -3,17 +3,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import mmap
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence, Set
 
 import pytest
 
 from entryproxy.compiler.compile import Compilation
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
+from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
-from entryproxy.process import control, ledger, link
+from entryproxy.process import control, ledger, link, messages, roster
+from entryproxy.process.channel import Channel
 from entryproxy.process.control import Control, ControlContext
 from entryproxy.settings import ServeSettings
 
@@ -53,22 +56,29 @@ class Compiler:
     def __init__(self) -> None:
         self.compilation = Compilation(platform=None, tenants={}, findings=())
         self.times: list[float] = []
+        self.running: Snapshot | None = None
+        self.unread: Set[str] = frozenset()
 
-    def compile(self, objects: Iterable[LabelledObject], now: float) -> Compilation:
+    def resume(self, running: Snapshot) -> None:
+        assert self.times == []
+        self.running = running
+
+    def compile(self, objects: Iterable[LabelledObject], now: float, unread: Set[str] = frozenset()) -> Compilation:
         self.times.append(now)
+        self.unread = unread
         return self.compilation
 
 
 class Running:
-    """A control process's life, inside the test's loop, without workers."""
+    """A control process's life, inside the test's loop, without workers. memory: the ledger as it finds it."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: mmap.mmap) -> None:
         self.source = Source()
         self.compiler = Compiler()
         self.supervisor, own = link.open_pair()
         self.admin = socket.create_server(("127.0.0.1", 0))
         settings = ServeSettings(source="", workers=1)
-        context = ControlContext(settings=settings, admin=self.admin, link=own, ledger=ledger.create_memory())
+        context = ControlContext(settings=settings, admin=self.admin, link=own, ledger=memory)
         self._own = own
         self.control = Control(context, self.source, self.compiler)
         self.serving = asyncio.ensure_future(self.control.serve())
@@ -95,8 +105,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Running]:
-    one = Running()
+def running(memory: mmap.mmap | None = None) -> Iterator[Running]:
+    one = Running(memory or ledger.create_memory())
     try:
         yield one
     finally:
@@ -150,6 +160,62 @@ async def test_what_time_makes_stale_is_compiled_again_without_a_tick(monkeypatc
         assert one.control.snapshot is not None
         assert list(one.control.snapshot.tenants) == ["one"]
         await one.end()
+
+
+async def test_a_successor_compiles_on_what_a_worker_serves_with() -> None:
+    memory = ledger.create_memory()
+    ledger.Ledger(memory).next_generation()
+    with running(memory) as one:
+        one.source.request_reload()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            assert link.send_channel(one.supervisor, 0, theirs)
+        asked = asyncio.Event()
+        worker = await Channel.open(ours, messages.worker_decoder, lambda *_: asked.set(), lambda _: None)
+        worker.send(messages.encode(messages.Hello(0, 10, 1)))
+        async with asyncio.timeout(5):
+            await asked.wait()
+        assert one.compiler.times == []
+        worker.send(messages.encode(messages.Running(Snapshot.build(PLATFORM, [ONE]).as_change())))
+        await one.compiled(1)
+        assert one.compiler.running is not None
+        assert (one.compiler.running.platform, dict(one.compiler.running.tenants)) == (PLATFORM, {"one": ONE})
+        await one.end()
+        await worker.close()
+
+
+async def test_a_successor_goes_on_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "RECALL_SECONDS", 0.02)
+    memory = ledger.create_memory()
+    ledger.Ledger(memory).next_generation()
+    with running(memory) as one:
+        await one.tick()
+        assert one.compiler.running is None
+        await one.end()
+
+
+async def test_the_compiler_is_told_what_the_source_could_not_read() -> None:
+    with running() as one:
+        one.source.findings = (finding("InvalidObject"), finding("DuplicateObject"))
+        await one.tick()
+        assert one.compiler.unread == {"Folder x"}
+        await one.end()
+
+
+@pytest.mark.parametrize(
+    ("reason", "about", "unread"),
+    [
+        ("UnreadableFolder", "Folder /somewhere", {""}),
+        ("UnreadableFile", "File a.yaml", {""}),
+        ("InvalidYaml", "File a.yaml", {""}),
+        ("InvalidObject", "Secret ns/a", {"Secret ns/a"}),
+        ("InvalidObject", "Secret ns/?", {""}),
+        ("DuplicateObject", "Secret ns/a", set()),
+    ],
+)
+def test_what_a_finding_says_about_what_is_unread(reason: str, about: str, unread: set[str]) -> None:
+    one = Finding(severity="error", reason=reason, object=about, field="", message="")
+    assert control.unread_in([one]) == unread
 
 
 async def test_a_source_that_can_no_longer_be_followed_ends_the_process() -> None:

@@ -79,6 +79,40 @@ def test_traffic_goes_on_while_the_control_process_is_replaced(tmp_path: Path) -
         line.close()
 
 
+def test_what_is_broken_when_the_control_process_is_replaced_stays_in_force(tmp_path: Path) -> None:
+    with running(tmp_path, 2, tenants="one two three") as pod:
+        before = [row["pid"] for row in pod.workers()]
+        control = pod.control()
+        pod.file.write_text("one! never! three four")
+        for _ in range(2):  # the second successor gets what the first one got
+            os.kill(control, signal.SIGKILL)
+            wait_until(lambda gone=control: gone not in pod.children() and len(pod.children()) == 3, "replaced")  # type: ignore[misc]
+            wait_until(lambda: pod.admin("/readyz")[0] == 200, "ready again")
+            assert {pod.ask("tenants") for _ in range(20)} == {"four one three"}
+            assert len(pod.said("ConfigMap higress-system/one")) > 0
+            control = pod.control()
+        assert pod.said("the last good version stays in force")
+        assert [row["pid"] for row in pod.workers()] == before
+        pod.file.write_text("one three")
+        pod.signal(signal.SIGHUP)
+        wait_until(lambda: pod.ask("tenants") == "one three", "the next change")
+
+
+def test_a_worker_that_does_not_answer_holds_up_its_own_configuration_only(tmp_path: Path) -> None:
+    with running(tmp_path, 2) as pod:
+        control, stopped, other = pod.control(), pod.worker(0), pod.worker(1)
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            pod.file.write_text("one! four")
+            os.kill(control, signal.SIGKILL)
+            wait_until(lambda: pod.said("generation 2"), "a configuration without it")
+            wait_until(lambda: pod.workers()[1]["generation"] == 2, "in force in the other")
+            assert pod.worker(1) == other
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        wait_until(lambda: pod.workers()[0]["generation"] == 2, "in force in both")
+
+
 def test_sighup_reads_the_source_again(tmp_path: Path) -> None:
     with running(tmp_path) as pod:
         pod.file.write_text("two three")

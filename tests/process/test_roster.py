@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform
 from entryproxy.process import messages, roster
 from entryproxy.process.channel import Channel
@@ -17,12 +18,16 @@ from entryproxy.telemetry.totals import total_of
 
 
 class Worker:
-    """The other end of a channel: introduces itself, applies at once, reports unless it is told to be mute."""
+    """The other end of a channel: introduces itself, applies at once, reports unless it is told to be mute.
+
+    Asked for its snapshot it tells one whose system domain is its slot, if `generation` says that it has any.
+    """
 
     def __init__(self, slot: int, pid: int, generation: int = 0) -> None:
         self.report = WorkerReport()
         self.mute = False
         self.ended = asyncio.Event()
+        self.asked = asyncio.Event()
         self._hello = messages.Hello(slot, pid, generation)
 
     async def join(self, all_workers: Roster) -> Worker:
@@ -35,6 +40,11 @@ class Worker:
     def _receive(self, channel: Channel[messages.ToWorker], message: messages.ToWorker) -> None:
         if isinstance(message, messages.Publish):
             channel.send(messages.encode(messages.Applied(message.change.generation)))
+        elif isinstance(message, messages.SnapshotRequest):
+            self.asked.set()
+            if not self.mute:
+                running = Snapshot.build(Platform(system_domain=f"slot{self._hello.slot}.example"))
+                channel.send(messages.encode(messages.Running(running.as_change())))
         elif not self.mute:
             channel.send(messages.encode(messages.Report(message.id, self.report)))
 
@@ -121,6 +131,64 @@ async def test_a_worker_that_dies_instead_of_reporting_is_not_waited_for(
     worker.channel.abort()
     async with asyncio.timeout(5):
         await collecting
+
+
+async def recalled(workers: Roster) -> str | None:
+    """Whose snapshot is recalled."""
+    async with asyncio.timeout(5):
+        running = await workers.recall()
+    return running.platform.system_domain if running else None
+
+
+async def test_the_newest_of_what_is_in_force_is_recalled(workers: Roster) -> None:
+    await Worker(0, 10, generation=4).join(workers)
+    await Worker(1, 11, generation=5).join(workers)
+    await until(workers, [10, 11])
+    assert await recalled(workers) == "slot1.example"
+
+
+async def test_workers_may_come_late_to_be_asked(workers: Roster) -> None:
+    recalling = asyncio.ensure_future(recalled(workers))
+    await Worker(0, 10).join(workers)
+    await until(workers, [10, 0])
+    assert not recalling.done()
+    await Worker(1, 11, generation=5).join(workers)
+    assert await recalling == "slot1.example"
+
+
+async def test_a_worker_that_dies_instead_of_telling_leaves_it_to_another(workers: Roster) -> None:
+    victim = await Worker(0, 10, generation=5).join(workers)
+    await Worker(1, 11, generation=4).join(workers)
+    await until(workers, [10, 11])
+    victim.mute = True
+    recalling = asyncio.ensure_future(recalled(workers))
+    async with asyncio.timeout(5):
+        await victim.asked.wait()
+    victim.channel.abort()
+    assert await recalling == "slot1.example"
+
+
+async def test_nothing_is_waited_for_where_nothing_is_in_force(
+    workers: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "RECALL_SECONDS", 60.0)
+    for slot in (0, 1):
+        await Worker(slot, 10 + slot).join(workers)
+    assert await recalled(workers) is None
+
+
+async def test_a_worker_that_does_not_tell_is_not_waited_for_long(
+    workers: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "RECALL_SECONDS", 0.02)
+    worker = await Worker(0, 10, generation=5).join(workers)
+    await until(workers, [10, 0])
+    worker.mute = True
+    assert await recalled(workers) is None
+    late = messages.Running(Snapshot.build(Platform(system_domain="late.example")).as_change())
+    worker.channel.send(messages.encode(late))
+    worker.mute = False
+    assert await handshakes(workers) == 0, "an answer that comes too late harms nothing"
 
 
 async def test_who_does_not_introduce_itself_is_shown_out(workers: Roster) -> None:

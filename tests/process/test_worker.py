@@ -125,6 +125,22 @@ def publish(channel: Channel[messages.ToControl], generation: int) -> None:
     channel.send(messages.encode(messages.Publish(change)))
 
 
+async def test_a_worker_tells_what_it_serves_with() -> None:
+    request = messages.encode(messages.SnapshotRequest())
+    with running() as one:
+        first = await one.connect()
+        await one.hear()
+        first.send(request)  # nothing yet: no answer
+        publish(first, 4)
+        assert await one.hear() == messages.Applied(4)
+        second = await one.connect()
+        assert await one.hear() == messages.Hello(3, os.getpid(), 4)
+        second.send(request)
+        change = Change(generation=4, whole=True, platform=Platform(system_domain="a.example"))
+        assert await one.hear() == messages.Running(change)
+        await one.end()
+
+
 async def test_the_first_change_is_acknowledged_when_connections_are_accepted() -> None:
     with running() as one:
         one.server.may_start.clear()
