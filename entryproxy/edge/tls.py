@@ -222,7 +222,7 @@ class TlsTransport(ClientTransport):
                 self._transport.write(self._outgoing.read())  # the alert
             self._linger_refused()
             return
-        if self._outgoing.pending:
+        if self._outgoing.pending:  # tickets; at once, for their segment acknowledges the client's Finished: see Nagle
             self._transport.write(self._outgoing.read())
         self._edge.report.handshake("resumed" if self._tls.session_reused else "full")
         self.tls_version = self._tls.version() or ""
