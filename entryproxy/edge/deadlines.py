@@ -30,8 +30,7 @@ class Timed:
         self.tick = 0
 
     def expired(self, now: float) -> None:
-        """The deadline has passed; called once, until it is set again."""
-        raise NotImplementedError  # pragma: no cover - an abstract method
+        """The deadline has passed; called once, until it is set again. For subclasses."""
 
 
 class DeadlineWheel:

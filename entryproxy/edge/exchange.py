@@ -115,10 +115,6 @@ class Exchange:
         self.plain = False
 
     @property
-    def tenant_id(self) -> str:
-        return self._state.tenant.id
-
-    @property
     def is_waiting_for_client(self) -> bool:
         """The body is not complete and nothing but the client holds it up, nor has the gateway begun to answer."""
         return self._upload_open and self._relay is None and self._connection is not None
@@ -213,7 +209,7 @@ class Exchange:
     def relay_whole(self, known: KnownAnswer, body: bytes, connection: GatewayConnection) -> None:
         """The common answer: head and body came together and go on together."""
         if self._upload_open:  # more has to be thought of
-            self.relay_head(known, until_close=False)
+            self.relay_head(known)
             if body:
                 self.relay_body((body,))
             self.answered(connection, keep=True)
@@ -245,7 +241,7 @@ class Exchange:
             self.sent += len(data)
             self.http.link.write(data)
 
-    def relay_head(self, known: KnownAnswer, *, until_close: bool) -> None:
+    def relay_head(self, known: KnownAnswer) -> None:
         """The final head of an answer whose body follows."""
         self.first_byte = monotonic() - self.started
         self.status = known.head.status

@@ -279,7 +279,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self._mode, self._left = LENGTH, head.content_length
         else:
             self._mode = UNTIL_CLOSE
-        exchange.relay_head(known, until_close=self._mode == UNTIL_CLOSE)
+        exchange.relay_head(known)
         if self._exchange is not exchange:
             return
         if self._mode == LENGTH and not self._left:
