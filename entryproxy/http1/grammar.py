@@ -27,8 +27,9 @@ _CONTROLS = bytes(octet for octet in range(0x20) if octet != 0x09) + b"\x7f"
 
 # Unreserved characters only: a reg-name may also carry sub-delims and percent-encoding, but no DNS name does, and a
 # comma or semicolon in a host would read as a list in the forwarded fields.
-_NAME_AND_PORT = re.compile(rb"[0-9A-Za-z\-._~]+(?::[0-9]{0,5})?").fullmatch
-_IPV6_AND_PORT = re.compile(rb"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{0,5})?").fullmatch
+_PORT = rb"(?::(?:[0-5]?[0-9]{0,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"  # up to 65535, or none
+_NAME_AND_PORT = re.compile(rb"[0-9A-Za-z\-._~]+" + _PORT).fullmatch
+_IPV6_AND_PORT = re.compile(rb"\[([0-9A-Fa-f:.]{2,45})\]" + _PORT).fullmatch
 
 
 def malformed(detail: str, reason: str = "malformed_field") -> EntryError:

@@ -50,3 +50,13 @@ def test_hosts() -> None:
     assert grammar.is_host(b"[::ffff:1.2.3.4]:1")
     assert not grammar.is_host(b"[:::]")
     assert not grammar.is_host(b"a\n")
+
+
+@pytest.mark.parametrize("host", [b"a.example", b"[::1]"])
+@pytest.mark.parametrize(
+    ("port", "allowed"),
+    [(b"", True), (b":", True), (b":0", True), (b":443", True), (b":59999", True), (b":60000", True), (b":65535", True)]
+    + [(b":65536", False), (b":65600", False), (b":66000", False), (b":70000", False), (b":123456", False)],
+)
+def test_a_port_is_one_that_exists(host: bytes, port: bytes, allowed: bool) -> None:
+    assert grammar.is_host(host + port) is allowed
