@@ -11,6 +11,7 @@ from entryproxy.compiler.certificates import CERTIFICATE, CheckedPair
 from entryproxy.compiler.claims import Lost
 from entryproxy.compiler.coverage import is_covered, may_serve
 from entryproxy.compiler.documents import merge
+from entryproxy.compiler.endpoints import gateway_endpoints
 from entryproxy.compiler.findings import error, warning
 from entryproxy.compiler.parsing import Entry
 from entryproxy.compiler.platform import PlatformDraft
@@ -18,7 +19,7 @@ from entryproxy.compiler.tenants import DOCUMENT, TenantDraft
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM, is_under
-from entryproxy.model.objects import LabelledObject
+from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject
 from entryproxy.model.tenant import Limits, Platform, Tenant, Timeouts
 
 
@@ -50,16 +51,28 @@ def assemble_platform(draft: PlatformDraft, secrets: Sequence[Entry]) -> tuple[P
 
 
 def assemble_tenant(
-    entry: Entry, draft: TenantDraft, secrets: Sequence[Entry], lost: Lost, context: Context
+    entry: Entry,
+    draft: TenantDraft,
+    secrets: Sequence[Entry],
+    slices: Sequence[LabelledEndpointSlice],
+    lost: Lost,
+    context: Context,
 ) -> tuple[Tenant, list[Finding]]:
     """The tenant in force, and what of its ConfigMap and certificates is not."""
     findings: list[Finding] = []
+    endpoints = None
+    if draft.service is not None and isinstance(entry.source, LabelledConfigMap):
+        field = f"{DOCUMENT}: $.gateway"
+        endpoints, problems = gateway_endpoints(entry.source, draft.service, slices, field, draft.recalled_endpoints)
+        findings += problems
     domains = _keep_claims(entry.source, draft, lost, context.system_domain, findings)
     certificates = attach_certificates(draft.id, secrets, domains, context.system_domain, findings)
     tenant = Tenant(
         id=draft.id,
         domains=domains,
         gateway_addresses=draft.gateway_addresses,
+        gateway_service=draft.service,
+        gateway_endpoints=endpoints,
         gateway_protocol=draft.gateway_protocol,
         gateway_name=draft.gateway_name,
         gateway_ca_pem=draft.gateway_ca_pem,

@@ -144,10 +144,7 @@ def _in_order(certificates: list[x509.Certificate], public: bytes) -> list[x509.
         raise Rejected(KEY, "The key does not belong to the certificate", "InvalidCertificate")
     chain = [leaf]
     rest.remove(leaf)
-    while chain[-1].issuer != chain[-1].subject:
-        issuer = next((one for one in rest if _is_issued_by(chain[-1], one)), None)
-        if issuer is None:
-            break
+    while rest and (issuer := _issuer_of(chain[-1], rest)) is not None:
         chain.append(issuer)
         rest.remove(issuer)
     return chain
@@ -160,9 +157,22 @@ def _public_bytes(certificate: x509.Certificate) -> bytes:
         return b""
 
 
-def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    if certificate.issuer != issuer.subject:
-        return False
+def _issuer_of(certificate: x509.Certificate, candidates: list[x509.Certificate]) -> x509.Certificate | None:
+    """The one that issued `certificate`.
+
+    Verifying a signature costs as much as all the rest of the checks, and the only certificate with the right name goes
+    to clients either way, who judge it; signatures tell namesakes apart.
+    """
+    issuer = certificate.issuer
+    if issuer == certificate.subject:
+        return None
+    namesakes = [one for one in candidates if one.subject == issuer]
+    if len(namesakes) < 2:
+        return namesakes[0] if namesakes else None
+    return next((one for one in namesakes if _is_signed_by(certificate, one)), None)
+
+
+def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 Precedence = tuple[str, str, str]
@@ -23,21 +21,41 @@ Lost = tuple[tuple[str, str, str], ...]
 """Hosts that a tenant doesn't get: (host, owning tenant, owning object), sorted."""
 
 
-def resolve(claims: Iterable[Claim]) -> dict[str, Lost]:
-    """What each losing tenant lost; tenants that keep all they ask for are not in it."""
-    owner: dict[str, Claim] = {}
-    losers: dict[str, list[Claim]] = {}
-    for claim in claims:
+class Claims:
+    """All claims, by tenant and by host, so that a change of one costs the size of that one."""
+
+    def __init__(self) -> None:
+        self._by_tenant: dict[str, Claim] = {}
+        self._by_host: dict[str, dict[str, Claim]] = {}
+
+    def replace(self, tenant: str, claim: Claim | None) -> set[str]:
+        """This is what `tenant` asks for now; the other tenants that may win or lose a host by it."""
+        before = self._by_tenant.get(tenant)
+        if before == claim:
+            return set()
+        affected: set[str] = set()
+        for host in before.domains if before else ():
+            contenders = self._by_host[host]
+            del contenders[tenant]
+            affected |= contenders.keys()
+            if not contenders:
+                del self._by_host[host]
+        if claim is None:
+            self._by_tenant.pop(tenant, None)
+            return affected
+        self._by_tenant[tenant] = claim
         for host in claim.domains:
-            other = owner.setdefault(host, claim)
-            if other is claim:
-                continue
-            older, later = (claim, other) if claim.precedence < other.precedence else (other, claim)
-            owner[host] = older
-            losers.setdefault(host, []).append(later)
-    lost: dict[str, list[tuple[str, str, str]]] = {}
-    for host in sorted(losers):
-        winner = owner[host]
-        for loser in losers[host]:
-            lost.setdefault(loser.tenant, []).append((host, winner.tenant, winner.reference))
-    return {tenant: tuple(hosts) for tenant, hosts in lost.items()}
+            contenders = self._by_host.setdefault(host, {})
+            affected |= contenders.keys()
+            contenders[tenant] = claim
+        return affected
+
+    def lost_by(self, tenant: str) -> Lost:
+        """What `tenant` asks for and doesn't get."""
+        claim = self._by_tenant.get(tenant)
+        lost = []
+        for host in claim.domains if claim else ():
+            owner = min(self._by_host[host].values(), key=lambda one: one.precedence)
+            if owner.tenant != tenant:
+                lost.append((host, owner.tenant, owner.reference))
+        return tuple(sorted(lost))

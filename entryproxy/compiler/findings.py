@@ -25,6 +25,7 @@ Reason = Literal[
     "CertificateExpiring",
     "CertificateNames",  # SANs that its owner may not serve, or that can't be used
     "CertificateChain",  # the chain had to be put in order
+    "NoEndpoints",  # nothing is known of the pods that `balance: endpoints` wants
     "UncoveredHost",  # no certificate covers a host that is served
 ]
 

@@ -10,36 +10,51 @@ from entryproxy.compiler.findings import Reason, error
 from entryproxy.compiler.parsing import Entry
 from entryproxy.compiler.tenants import TenantDraft
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledSecret
+from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledSecret
 from entryproxy.model.tenant import Tenant
 
 
 class Group:
-    """config_maps, secrets: oldest first. claim: what the tenant asks for, None without a usable ConfigMap or domains.
+    """config_maps, secrets: oldest first, as of the last `arrange`. slices: the EndpointSlices. claim: what the tenant
+    asks for, None without a usable ConfigMap or domains.
 
     in_force: the tenant as last assembled. findings: about the objects together, not those of each alone.
     """
 
-    __slots__ = ("_chosen", "_draft", "claim", "config_maps", "findings", "in_force", "secrets")
+    __slots__ = ("_chosen", "_draft", "_members", "claim", "config_maps", "findings", "in_force", "secrets", "slices")
 
     def __init__(self) -> None:
+        self._members: dict[str, Entry] = {}
         self.config_maps: list[Entry] = []
         self.secrets: list[Entry] = []
+        self.slices: list[LabelledEndpointSlice] = []
         self.claim: Claim | None = None
         self.in_force: Tenant | None = None
         self.findings: list[Finding] = []
         self._chosen: Entry | None = None
         self._draft: TenantDraft | None = None
 
-    def replace(self, entries: Sequence[Entry]) -> None:
-        """These are the objects now."""
-        ordered = sorted(entries, key=lambda one: one.precedence)
-        self.secrets = [one for one in ordered if isinstance(one.source, LabelledSecret)]
-        self.config_maps = [one for one in ordered if not isinstance(one.source, LabelledSecret)]
+    def put(self, entry: Entry) -> None:
+        """The object is one of ours, in this version."""
+        self._members[entry.source.reference] = entry
 
-    def choose_tenant(self) -> bool:
-        """Let the oldest usable ConfigMap declare the tenant; whether its claim differs from the one before."""
-        before = self.claim
+    def drop(self, reference: str) -> None:
+        """The object is none of ours any more."""
+        self._members.pop(reference, None)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._members
+
+    def arrange(self) -> None:
+        """Sort what was put since."""
+        ordered = sorted(self._members.values(), key=lambda one: one.precedence)
+        self.config_maps = [one for one in ordered if isinstance(one.source, LabelledConfigMap)]
+        self.secrets = [one for one in ordered if isinstance(one.source, LabelledSecret)]
+        self.slices = [one.source for one in ordered if isinstance(one.source, LabelledEndpointSlice)]
+
+    def choose_tenant(self) -> Claim | None:
+        """Let the oldest usable ConfigMap declare the tenant; its claim."""
         self._chosen = self._draft = self.claim = None
         for entry in self.config_maps:
             if isinstance(entry.draft, TenantDraft):
@@ -47,7 +62,7 @@ class Group:
                 if self._draft.domains:
                     self.claim = Claim(entry.tenant, entry.precedence, entry.source.reference, self._draft.domains)
                 break
-        return self.claim != before
+        return self.claim
 
     def assemble(self, lost: Lost, context: Context) -> None:
         """Make the tenant; one that comes out the same stays the same object."""
@@ -55,7 +70,7 @@ class Group:
             self.in_force = None
             self.findings = [] if self.config_maps else [_orphan(one) for one in self.secrets if one.draft is not None]
             return
-        tenant, problems = assemble_tenant(self._chosen, self._draft, self.secrets, lost, context)
+        tenant, problems = assemble_tenant(self._chosen, self._draft, self.secrets, self.slices, lost, context)
         self.findings = report_later_ones(self.config_maps, self._chosen, "DuplicateTenant", f"tenant {tenant.id}")
         self.findings += problems
         if tenant != self.in_force:

@@ -15,12 +15,13 @@ from entryproxy.compiler.platform import PlatformDraft, parse_platform
 from entryproxy.compiler.tenants import TenantDraft, check_tenant_id, parse_tenant
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
-from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject, LabelledSecret
 from entryproxy.model.times import rfc3339
 
 EXPIRY_WARNING_SECONDS = 21 * 86_400.0
 
 Draft = TenantDraft | PlatformDraft | CheckedPair
+"""What an object means on its own; an EndpointSlice means nothing without the tenant's ConfigMap."""
 
 
 class Entry:
@@ -55,6 +56,8 @@ class Parser:
         try:
             if isinstance(source, LabelledSecret):
                 return self._parse_secret(source, good, now)
+            if isinstance(source, LabelledEndpointSlice):
+                return Entry(source, None, ())
             draft, findings = self._parse_config_map(source)
             return Entry(source, draft, tuple(findings))
         except Rejected as rejected:

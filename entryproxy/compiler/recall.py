@@ -46,6 +46,8 @@ def _recall_tenant(tenant: Tenant) -> TenantDraft:
         id=tenant.id,
         domains=tenant.domains,
         gateway_addresses=tenant.gateway_addresses,
+        service=tenant.gateway_service,
+        recalled_endpoints=tenant.gateway_endpoints,
         gateway_protocol=tenant.gateway_protocol,
         gateway_name=tenant.gateway_name,
         gateway_ca_pem=tenant.gateway_ca_pem,

@@ -16,7 +16,7 @@ from entryproxy.compiler.findings import Rejected, warning
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import TENANT_ID_CHARACTERS_MAX, is_hostname, is_label, is_tenant_id
 from entryproxy.model.objects import LabelledConfigMap
-from entryproxy.model.tenant import Gateway, Hsts, TenantSpec
+from entryproxy.model.tenant import Gateway, GatewayEndpoint, GatewayService, Hsts, TenantSpec
 
 DOCUMENT = "tenant.yaml"
 CA = "ca.crt"
@@ -25,11 +25,14 @@ _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0
 
 class TenantDraft(msgspec.Struct, frozen=True, kw_only=True):
     """What one ConfigMap says. domains: every claim in normal form, whoever wins it. document: the raw mapping, whose
-    limits and timeouts go over the platform's. gateway_name and the rest as in model.tenant.Tenant."""
+    limits and timeouts go over the platform's. recalled_endpoints: see compiler.endpoints. gateway_name and the rest
+    as in model.tenant.Tenant."""
 
     id: str
     domains: tuple[str, ...]
     gateway_addresses: tuple[str, ...]
+    service: GatewayService | None = None
+    recalled_endpoints: tuple[GatewayEndpoint, ...] | None = None
     gateway_protocol: Literal["http", "https"]
     gateway_name: str
     gateway_ca_pem: str
@@ -46,13 +49,14 @@ def parse_tenant(
     document = decode(source, DOCUMENT, parse_yaml)
     spec = validate(DOCUMENT, document, TenantSpec)
     findings = unknown_keys(source, (DOCUMENT, CA))
-    addresses = _dial(source.tenant, spec.gateway, endpoints_known=endpoints_known)
+    addresses, service = _dial(source.tenant, spec.gateway, endpoints_known=endpoints_known)
     draft = TenantDraft(
         id=source.tenant,
         domains=_claims(source, spec.domains, findings),
         gateway_addresses=addresses,
+        service=service,
         gateway_protocol="https" if spec.gateway.protocol == "https" else "http",
-        gateway_name=_name(spec.gateway, addresses),
+        gateway_name=_name(spec.gateway, addresses, service),
         gateway_ca_pem=_trust(source.data.get(CA)),
         https_redirect=spec.https_redirect,
         hsts=render_hsts(spec.hsts),
@@ -118,9 +122,8 @@ def _claims(source: LabelledConfigMap, domains: Iterable[str], findings: list[Fi
     return tuple(claims)
 
 
-def _dial(tenant: str, gateway: Gateway, *, endpoints_known: bool) -> tuple[str, ...]:
-    """What to connect to. A Service is dialled as `service.namespace.svc`, which a pod's search path completes in every
-    cluster, whatever its cluster domain is."""
+def _dial(tenant: str, gateway: Gateway, *, endpoints_known: bool) -> tuple[tuple[str, ...], GatewayService | None]:
+    """What to connect to: addresses, and the Service whose pods to prefer to them."""
     at = f"{DOCUMENT}: $.gateway"
     if gateway.protocol == "h2c":
         raise Rejected(f"{at}.protocol", "HTTP/2 to gateways is not supported yet; use http", "Unsupported")
@@ -132,15 +135,30 @@ def _dial(tenant: str, gateway: Gateway, *, endpoints_known: bool) -> tuple[str,
         if split_address(address) is None:
             raise Rejected(f"{at}.addresses[{number}]", f'"{address}" is not "host:port" or "[IPv6 address]:port"')
     if gateway.addresses:
-        return tuple(dict.fromkeys(gateway.addresses))
+        return tuple(dict.fromkeys(gateway.addresses)), None
     namespace = gateway.namespace or f"{tenant}-gateway"
     for field, label in (("namespace", namespace), ("service", gateway.service)):
         if not is_label(label):
             raise Rejected(f"{at}.{field}", f'"{label}" is not a DNS label')
-    return (f"{gateway.service}.{namespace}.svc:{gateway.port}",)
+    service = GatewayService(namespace, gateway.service, gateway.port)
+    if gateway.balance == "endpoints":
+        return _service_address(service), service
+    if isinstance(gateway.port, str):
+        raise Rejected(f"{at}.port", "A Service is dialled by number; a name needs balance: endpoints")
+    return _service_address(service), None
 
 
-def _name(gateway: Gateway, addresses: tuple[str, ...]) -> str:
+def _service_address(service: GatewayService) -> tuple[str, ...]:
+    """A Service is dialled as `service.namespace.svc`, which a pod's search path completes in every cluster, whatever
+    its cluster domain is."""
+    return (f"{_service_name(service)}:{service.port}",) if isinstance(service.port, int) else ()
+
+
+def _service_name(service: GatewayService) -> str:
+    return f"{service.name}.{service.namespace}.svc"
+
+
+def _name(gateway: Gateway, addresses: tuple[str, ...], service: GatewayService | None) -> str:
     """What a https gateway's certificate must carry: as written, else the host that is dialled."""
     at = f"{DOCUMENT}: $.gateway.serverName"
     if gateway.server_name:
@@ -148,6 +166,8 @@ def _name(gateway: Gateway, addresses: tuple[str, ...]) -> str:
         if not (is_label(name) or is_hostname(name) or _is_address(name)):
             raise Rejected(at, f'"{gateway.server_name}" is not a DNS name or an IP address')
         return name
+    if service is not None:
+        return _service_name(service)
     hosts = {split[0] for address in addresses if (split := split_address(address)) is not None}
     if len(hosts) > 1 and gateway.protocol == "https":
         raise Rejected(at, "Needed with addresses of several hosts: the one name that their certificates carry")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,12 +22,14 @@ from entryproxy.config.settle import Settle, settled
 from entryproxy.config.watching import watch_folder
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
+from entryproxy.model.reading import Reading
 from entryproxy.tasks import spawn
 
 SETTLE_QUIET_SECONDS = 0.01
 SETTLE_LONGEST_SECONDS = 0.05
 YOUNG_RETRY_SECONDS = 0.01
 _SUFFIXES = (".yaml", ".yml")
+_UNTOLD_REASONS = ("UnreadableFolder", "UnreadableFile", "InvalidYaml")  # they don't say which objects can't be read
 
 
 class FolderSource:
@@ -47,15 +49,14 @@ class FolderSource:
         self._files: dict[str, ManifestFile] = {}
         self._first_seen: dict[str, str] = {}
         self._load_time = ""
-        self._objects: tuple[LabelledObject, ...] = ()
+        self._objects: dict[str, LabelledObject] = {}
         self._findings: tuple[Finding, ...] = ()
         self._changed = asyncio.Event()
         self._is_reload_requested = False
 
-    def load(self) -> tuple[tuple[LabelledObject, ...], tuple[Finding, ...]]:
-        """All labelled objects, unchanged ones as the same Python objects, and what could not be read.
-
-        Looks at every file, reads those that changed. While the folder itself can't be read everything stays as it was.
+    def load(self) -> Reading:
+        """What is different since the last call. Looks at every file, reads those that changed. While the folder itself
+        can't be read everything stays as it was.
         """
         self._load_time = max(canonical_time(datetime.fromtimestamp(self._clock(), UTC)), self._load_time)
         if self._is_reload_requested:
@@ -65,24 +66,29 @@ class FolderSource:
         try:
             signatures = self._look()
         except OSError as problem:
-            return self._objects, (*self._findings, self._folder_finding(problem))
+            unreadable = self._folder_finding(problem)
+            findings = (*self._findings, unreadable)
+            return Reading(findings=findings, unread=unread_in(findings), error=str(unreadable))
+        before = self._objects
         if self._refresh(signatures):
             self._merge()
-        return self._objects, self._findings
+        difference = Reading.between(before, self._objects)
+        return msgspec.structs.replace(difference, findings=self._findings, unread=unread_in(self._findings))
 
     def request_reload(self) -> None:
         """Read every file again, changed or not, and tick (SIGHUP). Call from the loop's thread."""
         self._is_reload_requested = True
         self._changed.set()
 
-    async def watch(self) -> AsyncGenerator[None, None]:
-        """A tick after every settled burst of changes, and one at the beginning for what nobody watched."""
+    async def watch(self) -> AsyncGenerator[float, None]:
+        """A tick after every settled burst of changes, and one at the beginning for what nobody watched; the monotonic
+        time at which the burst was noticed."""
         watcher = spawn(watch_folder(self.path, self._changed), f"watch {self.path}")
         try:
             settle = Settle(SETTLE_QUIET_SECONDS, SETTLE_LONGEST_SECONDS)
             loop = asyncio.get_running_loop()
-            async for _ in settled(self._changed, settle, loop.time):
-                yield
+            async for seen_at in settled(self._changed, settle, time.monotonic):
+                yield seen_at
                 if any(file.is_young for file in self._files.values()):
                     loop.call_later(YOUNG_RETRY_SECONDS, self._changed.set)
         finally:
@@ -131,7 +137,7 @@ class FolderSource:
             for one in file.kept:
                 merged.setdefault(one.reference, one)
         self._first_seen = {key: seen for key, seen in self._first_seen.items() if key in merged}
-        self._objects, self._findings = tuple(merged.values()), tuple(findings)
+        self._objects, self._findings = merged, tuple(findings)
 
     def _stamp(self, one: LabelledObject) -> LabelledObject:
         if one.created:
@@ -146,6 +152,15 @@ class FolderSource:
             field="",
             message=f"{problem.strerror or 'unreadable'}; what was good before stays in force",
         )
+
+
+def unread_in(findings: Iterable[Finding]) -> frozenset[str]:
+    """References of the objects that could not be read, "" for those that can't even be told."""
+    return frozenset(
+        "" if finding.reason in _UNTOLD_REASONS or finding.object.endswith("/?") else finding.object
+        for finding in findings
+        if finding.reason != "DuplicateObject"
+    )
 
 
 def _duplicate(one: LabelledObject, first: LabelledObject) -> Finding:

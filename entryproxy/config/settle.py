@@ -31,9 +31,10 @@ class Settle:
         """When to act, None while nothing has changed."""
         return None if self._first is None else min(self._latest + self.quiet, self._first + self.longest)
 
-    def clear(self) -> None:
-        """What has been noticed is being acted on."""
-        self._first = None
+    def clear(self) -> float:
+        """What has been noticed is being acted on; when the first of it was."""
+        first, self._first = self._first, None
+        return self._latest if first is None else first
 
 
 async def settled(
@@ -41,8 +42,8 @@ async def settled(
     settle: Settle,
     clock: Callable[[], float],
     wait: Callable[[asyncio.Event, float], Awaitable[bool]] | None = None,
-) -> AsyncGenerator[None, None]:
-    """One tick per settled burst of `changed` being set; runs for ever.
+) -> AsyncGenerator[float, None]:
+    """One tick per settled burst of `changed` being set: the time at which that was noticed first; runs for ever.
 
     clock: seconds, monotonic. wait: waits for the event at most so many seconds, True when it came.
     """
@@ -55,8 +56,7 @@ async def settled(
             while (due := settle.due()) is not None and (left := due - clock()) > 0:
                 if await wait(changed, left):
                     break
-        settle.clear()
-        yield
+        yield settle.clear()
 
 
 async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:

@@ -90,7 +90,9 @@ class Console:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         ready, reason = state.readiness_of(self._view)
-        return web.Response(text="ready\n") if ready else web.Response(status=503, text=f"not ready: {reason}\n")
+        remark = state.staleness_of(self._view)
+        text = f"{'ready' if ready else f'not ready: {reason}'}\n{remark}"
+        return web.Response(status=200 if ready else 503, text=text)
 
     # -- everything that needs the workers' reports
 

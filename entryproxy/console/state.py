@@ -7,6 +7,7 @@ import dataclasses
 from entryproxy.console.view import ControlView, WorkerInfo
 from entryproxy.model.finding import Finding
 from entryproxy.model.snapshot import Snapshot
+from entryproxy.model.times import rfc3339
 from entryproxy.telemetry.counters import WorkerReport
 from entryproxy.telemetry.exposition import Scrape
 from entryproxy.telemetry.histogram import Histogram
@@ -51,6 +52,14 @@ def readiness_of(view: ControlView) -> tuple[bool, str]:
     if not view.ready:
         return False, view.reason or "not ready"
     return True, ""
+
+
+def staleness_of(view: ControlView) -> str:
+    """A line that says since when the source is out of reach, "" when it isn't."""
+    if not view.source_error:
+        return ""
+    since = f"; serving what was good at {rfc3339(view.configured_at)}" if view.configured_at is not None else ""
+    return f"the source can't be read: {view.source_error}{since}\n"
 
 
 async def take(view: ControlView, now: float) -> PodState:

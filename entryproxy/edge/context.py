@@ -53,6 +53,7 @@ class EdgeContext:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.limits = limits
+        self.zone = settings.zone
         self.proxy_protocol = settings.proxy_protocol
         self.https_port = settings.https_port
         self.http_port = settings.http_port
@@ -60,7 +61,7 @@ class EdgeContext:
         self.accounts = Accounts(self.loop, log)
         self.budgets = budgets
         self.wheel = DeadlineWheel(self.loop)
-        self.resolver = Resolver(self.loop, limits.resolve_ttl_seconds)
+        self.resolver = Resolver(self.loop, limits)
         self.contexts = ContextCache(limits.tls_contexts_max, ticket_secret)
         self.requests_tls = RequestMemory(self, secure=True)
         self.requests_plain = RequestMemory(self, secure=False)
@@ -85,8 +86,11 @@ class EdgeContext:
         old, new = self.snapshot, self.snapshot.apply(change)
         if new.platform.trusted_proxies != old.platform.trusted_proxies:
             self._trusted = TrustedProxies(new.platform.trusted_proxies)
-        for tenant_id in [key for key in self.tenants if key not in new.tenants]:
-            self.tenants.pop(tenant_id).pool.retire()
+        gone = [key for key in self.tenants if key not in new.tenants] if change.whole else change.removed
+        for tenant_id in gone:
+            state = self.tenants.pop(tenant_id, None)
+            if state is not None:
+                state.pool.retire()
         for tenant in change.tenants:
             state = self.tenants.get(tenant.id)
             if state is None:

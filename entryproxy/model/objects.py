@@ -45,4 +45,48 @@ class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True):
         return f"Secret {self.namespace}/{self.name}"
 
 
-LabelledObject = LabelledConfigMap | LabelledSecret
+class SlicePort(msgspec.Struct, frozen=True):
+    """A port of an EndpointSlice: `name` as the Service calls it, `number` where the pods listen."""
+
+    name: str
+    number: int
+
+
+class SliceEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint of an EndpointSlice, its conditions with the API's defaults filled in (`ready` and `serving` are
+    true, `terminating` is false when they are absent).
+
+    for_zones: the zones whose traffic it is meant for (`hints.forZones`), empty without hints.
+    """
+
+    address: str  # an IP address; the API lets consumers use the first one alone
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    zone: str = ""
+    for_zones: tuple[str, ...] = ()
+
+
+class LabelledEndpointSlice(msgspec.Struct, frozen=True, kw_only=True):
+    """An EndpointSlice (discovery.k8s.io/v1) with our label, which it has from its Service.
+
+    service: the label `kubernetes.io/service-name`. Slices of address type FQDN never come this far.
+    """
+
+    namespace: str
+    name: str
+    tenant: str
+    created: str
+    uid: str = ""
+    version: str = ""
+    service: str
+    ports: tuple[SlicePort, ...]
+    endpoints: tuple[SliceEndpoint, ...]
+    origin: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"EndpointSlice {self.namespace}/{self.name}"
+
+
+LabelledObject = LabelledConfigMap | LabelledSecret | LabelledEndpointSlice

@@ -47,14 +47,14 @@ class Hsts(Document, frozen=True, kw_only=True):
 
 class Gateway(Document, frozen=True, kw_only=True):
     """Where a tenant's gateway is. `namespace` "" means `<tenant>-gateway`; `addresses` ("host:port") win over the
-    Service.
+    Service. `port` is the Service's, by number; with `balance: endpoints` the pods', by number or by name.
 
     server_name: the name that a `protocol: https` gateway's certificate must carry; "" means the name that is dialled.
     """
 
     namespace: str = ""
     service: str = "higress-gateway"
-    port: Port = 80
+    port: Port | str = 80
     protocol: Literal["http", "h2c", "https"] = "http"
     balance: Literal["service", "endpoints"] = "service"
     addresses: tuple[str, ...] = ()
@@ -90,11 +90,34 @@ class PlatformSpec(Document, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
 
 
+class GatewayService(msgspec.Struct, frozen=True):
+    """A gateway Service whose pods are dialled. port: a pod's port by number, or by the name that the Service gives
+    it."""
+
+    namespace: str
+    name: str
+    port: int | str
+
+
+class GatewayEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One pod of a gateway. address: "ip:port", IPv6 in brackets. zone, for_zones: as in `model.objects.SliceEndpoint`.
+
+    draining: it terminates but still serves; for new requests only when there is nothing else (as kube-proxy does).
+    """
+
+    address: str
+    zone: str = ""
+    for_zones: tuple[str, ...] = ()
+    draining: bool = False
+
+
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant in force. `domains` are the custom hosts it owns, in normal form, wildcards as "*.customer.com".
 
-    gateway_addresses: what to dial, "host:port" each, names and IP literals alike. gateway_name: what a `https`
-    gateway's certificate must carry. gateway_ca_pem: what it is verified against, "" for the system's trust store.
+    gateway_addresses: what to dial, "host:port" each, names and IP literals alike. gateway_service: the Service whose
+    pods are dialled instead, None without `balance: endpoints`. gateway_endpoints: those pods, in order of address,
+    none of them when nothing is ready; None when they are not known. gateway_name: what a `https` gateway's certificate
+    must carry. gateway_ca_pem: what it is verified against, "" for the system's trust store.
     budget_slot: row in the table of budgets that a pod's workers share; -1 when the tenant has neither rate nor
     connection limit.
     """
@@ -102,6 +125,8 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     domains: tuple[str, ...] = ()
     gateway_addresses: tuple[str, ...]
+    gateway_service: GatewayService | None = None
+    gateway_endpoints: tuple[GatewayEndpoint, ...] | None = None
     gateway_protocol: Literal["http", "https"] = "http"
     gateway_name: str = ""
     gateway_ca_pem: str = ""

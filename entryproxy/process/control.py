@@ -15,9 +15,11 @@ import mmap
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import uvloop
 
 from entryproxy import tasks
@@ -25,10 +27,12 @@ from entryproxy.compiler.compile import Compilation
 from entryproxy.console.server import Console
 from entryproxy.console.view import WorkerInfo
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledObject
+from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.process import link
+from entryproxy.model.times import rfc3339
+from entryproxy.process import last_good, link
 from entryproxy.process.findings import FindingLog
+from entryproxy.process.last_good import LastGoodError, LastGoodFile
 from entryproxy.process.ledger import BudgetSlots, Ledger
 from entryproxy.process.publisher import Publisher
 from entryproxy.process.roster import Roster
@@ -36,10 +40,6 @@ from entryproxy.settings import ServeSettings
 from entryproxy.telemetry.counters import WorkerReport
 from entryproxy.telemetry.histogram import Histogram
 
-UNREADABLE_REASONS = frozenset({"UnreadableFolder"})
-"""Findings that say that the whole source is out of reach, not one object."""
-UNTOLD_REASONS = UNREADABLE_REASONS | {"UnreadableFile", "InvalidYaml"}
-"""Findings of a source that don't say which objects can't be read."""
 STALE_SLACK_SECONDS = 1.0
 """How long after it turned stale a compilation is repeated, so that clocks agree that it has."""
 
@@ -59,12 +59,16 @@ class ControlContext:
 class Source(Protocol):
     """Where objects come from."""
 
-    def load(self) -> tuple[Sequence[LabelledObject], Sequence[Finding]]:
-        """Everything there is now, and what can't be read; what was read before stays until it can."""
+    def load(self) -> Reading:
+        """What is different since the last call, everything the first time; what can't be read for a moment is not
+        gone."""
         ...
 
-    def watch(self) -> AsyncIterator[None]:
-        """A tick whenever it is worth loading again, the first one at once; a burst of changes is one tick."""
+    def watch(self) -> AsyncIterator[float]:
+        """A tick whenever it is worth loading again, the first one at once; a burst of changes is one tick.
+
+        The value is the time, monotonic, at which the first change of the burst was seen.
+        """
         ...
 
     def request_reload(self) -> None:
@@ -77,7 +81,7 @@ class Compiler(Protocol):
 
     def resume(self, running: Snapshot) -> None: ...
 
-    def compile(self, objects: Iterable[LabelledObject], now: float, unread: Set[str] = ...) -> Compilation: ...
+    def compile(self, reading: Reading, now: float) -> Compilation: ...
 
 
 def run(context: ControlContext, source: Source, compiler: Compiler) -> None:
@@ -100,13 +104,13 @@ class Control:
         self._publisher = Publisher(ledger, BudgetSlots(context.ledger), self._propagation.observe)
         self._roster = Roster(context.settings.workers, self._publisher)
         self._finding_log = FindingLog()
-        self._objects: Sequence[LabelledObject] = ()
-        self._source_findings: Sequence[Finding] = ()
+        self._last_good = LastGoodFile(Path(context.settings.state_dir)) if context.settings.state_dir else None
+        self._standing = Reading()  # what the source said last, but for the objects
         self._compiled_findings: tuple[Finding, ...] = ()
+        self._last_good_from: float | None = None
         self._stale: asyncio.TimerHandle | None = None
         self._released = asyncio.Event()
         self._draining = False
-        self._source_error = ""
         self._started_at = time.time()
         self._configured_at: float | None = None
 
@@ -119,6 +123,8 @@ class Control:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         console = Console(self)
         await console.start(self._context.admin)
+        if self._last_good is not None:
+            self._last_good.start()
         following = tasks.spawn(self._follow(), "follow the source")
         released = tasks.spawn(self._released.wait(), "wait for the end")
         try:
@@ -158,7 +164,7 @@ class Control:
 
     @property
     def findings(self) -> Sequence[Finding]:
-        return (*self._source_findings, *self._compiled_findings, *self._roster.problems)
+        return (*self._standing.findings, *self._compiled_findings, *self._roster.problems)
 
     @property
     def workers(self) -> Sequence[WorkerInfo]:
@@ -174,11 +180,14 @@ class Control:
 
     @property
     def configured_at(self) -> float | None:
-        return self._configured_at
+        if self._configured_at is None:
+            return self._last_good_from
+        return self._configured_at if self._standing.error else time.time()
 
     @property
     def source_error(self) -> str:
-        return self._source_error
+        return self._standing.error
+
 
     async def reports(self) -> Sequence[WorkerReport]:
         return (await self._roster.collect()).reports()
@@ -186,34 +195,52 @@ class Control:
     # -- the source
 
     async def _follow(self) -> None:
-        if self._is_successor:
-            await self._resume()
-        async for _ in self._source.watch():
-            seen_at = time.monotonic()
-            self._load()
-            self._compile(seen_at)
+        await self._resume()
+        async for seen_at in self._source.watch():
+            reading = self._source.load()
+            self._compile(reading, seen_at)
+            if not reading.error:
+                self._configured_at = time.time()
 
     async def _resume(self) -> None:
-        running = await self._roster.recall()
+        """Begin with what is in force already: in the workers, else in the last good file."""
+        running = await self._roster.recall() if self._is_successor else None
+        if running is not None:
+            self._publisher.resume(running)
+        elif (running := self._read_last_good()) is not None:
+            self._publisher.publish(running.platform, running.tenants, (), time.monotonic())
         if running is not None:
             self._compiler.resume(running)
 
-    def _load(self) -> None:
-        self._objects, self._source_findings = self._source.load()
-        unreadable = [finding for finding in self._source_findings if finding.reason in UNREADABLE_REASONS]
-        self._source_error = str(unreadable[0]) if unreadable else ""
-        if not unreadable:
-            self._configured_at = time.time()
+    def _read_last_good(self) -> Snapshot | None:
+        folder = self._context.settings.state_dir
+        if folder is None:
+            return None
+        try:
+            found = last_good.read(Path(folder), generation=0)
+        except LastGoodError as error:
+            _log.error("the last good configuration in %s is not used: %s", folder, error)
+            return None
+        if found is None:
+            return None
+        snapshot, self._last_good_from = found
+        _log.warning("serving the last good configuration of %s until the source has been read", rfc3339(found[1]))
+        return snapshot
 
-    def _compile(self, seen_at: float) -> None:
-        compilation = self._compiler.compile(self._objects, time.time(), unread_in(self._source_findings))
+    def _compile(self, reading: Reading, seen_at: float) -> None:
+        compilation = self._compiler.compile(reading, time.time())
+        if self._configured_at is not None and reading.error and not self._standing.error:
+            self._configured_at = time.time()  # until now it was followed
+        self._standing = msgspec.structs.replace(reading, changed=(), removed=())
         self._compiled_findings = compilation.findings
-        self._finding_log.announce((*self._source_findings, *compilation.findings))
+        self._finding_log.announce((*reading.findings, *compilation.findings))
         self._compile_again_at(compilation.stale_at)
         if compilation.platform is None:
             return
-        if self._publisher.publish(compilation.platform, compilation.tenants.values(), seen_at):
+        if self._publisher.publish(compilation.platform, compilation.tenants, compilation.touched, seen_at):
             _log.info("generation %d, tenants: %d", self.generation, len(compilation.tenants))
+            if self._last_good is not None and self.snapshot is not None:
+                self._last_good.keep(self.snapshot)
 
     def _compile_again_at(self, stale_at: float) -> None:
         """Certificates begin and end without any change of an object."""
@@ -226,7 +253,7 @@ class Control:
             self._stale = asyncio.get_running_loop().call_later(delay, self._compile_stale)
 
     def _compile_stale(self) -> None:
-        self._compile(time.monotonic())
+        self._compile(self._standing, time.monotonic())
 
     # -- the supervisor
 
@@ -245,12 +272,3 @@ class Control:
             self._released.set()
         else:
             tasks.spawn(self._roster.admit(received[1]), f"admit worker {received[0]}")
-
-
-def unread_in(findings: Iterable[Finding]) -> frozenset[str]:
-    """References of the objects that a source could not read, "" for those that it could not even tell."""
-    return frozenset(
-        "" if finding.reason in UNTOLD_REASONS or finding.object.endswith("/?") else finding.object
-        for finding in findings
-        if finding.reason != "DuplicateObject"
-    )

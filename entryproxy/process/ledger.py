@@ -67,12 +67,17 @@ class BudgetSlots:
             self._write(row, tenant)
         return row
 
+    def release(self, tenant: str) -> None:
+        """Take back the tenant's row, if it has one."""
+        row = self._row_of.pop(tenant, None)
+        if row is not None:
+            self._write(row, "")
+            self._free.append(row)
+
     def keep_only(self, tenants: set[str]) -> None:
         """Take back the rows of every other tenant."""
         for tenant in [one for one in self._row_of if one not in tenants]:
-            row = self._row_of.pop(tenant)
-            self._write(row, "")
-            self._free.append(row)
+            self.release(tenant)
 
     def _write(self, row: int, tenant: str) -> None:
         start = _start_of(row)

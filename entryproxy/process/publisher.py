@@ -1,13 +1,13 @@
 """Brings every worker from the snapshot it has to the newest one.
 
-A worker has at most one change under way. When it acknowledges, it is sent the difference to whatever is newest by
-then, so a slow worker skips what it missed, never holds up another one, and never makes changes pile up here.
+A worker has at most one change under way. When it acknowledges, it is sent what has changed since, so a slow worker
+skips what it missed, never holds up another one, and never makes more than tenant ids pile up here.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -22,18 +22,28 @@ _UNCONFIRMED_MAX = 1024
 class Subscriber:
     """One worker as the publisher sees it.
 
-    acknowledged: the generation in force there, 0 for none. confirmed: the snapshot it has, None if it must start from
-    nothing. under_way: what it was sent and has not answered for. refused: the generation it could not put in force.
+    acknowledged: the generation in force there, 0 for none. confirmed: the generation that the next change starts from,
+    0 when it must start from nothing. under_way: what it was sent and has not answered for, 0 for nothing. refused: the
+    generation it could not put in force. lacks, lacks_platform: what differs between `confirmed`, or what is under way,
+    and the newest snapshot.
     """
 
-    __slots__ = ("acknowledged", "confirmed", "refused", "send", "under_way")
+    __slots__ = ("acknowledged", "confirmed", "lacks", "lacks_platform", "refused", "send", "under_way")
 
     def __init__(self, send: Callable[[bytes], None], acknowledged: int) -> None:
         self.send = send
         self.acknowledged = acknowledged
-        self.confirmed: Snapshot | None = None
-        self.under_way: Snapshot | None = None
+        self.confirmed = 0
+        self.under_way = 0
         self.refused = 0
+        self.lacks: set[str] = set()
+        self.lacks_platform = False
+
+    def is_at(self, generation: int) -> None:
+        """The worker has this whole snapshot, the newest one, in force."""
+        self.confirmed = generation
+        self.lacks.clear()
+        self.lacks_platform = False
 
 
 class Publisher:
@@ -50,19 +60,31 @@ class Publisher:
         self._unconfirmed: deque[tuple[int, float]] = deque(maxlen=_UNCONFIRMED_MAX)
         self.snapshot: Snapshot | None = None
 
-    def publish(self, platform: Platform, tenants: Iterable[Tenant], seen_at: float) -> bool:
-        """Make these the newest snapshot and send it out; False when nothing differs from the one before."""
-        wanted = {tenant.id: tenant for tenant in map(self._with_budget, tenants)}
+    def resume(self, running: Snapshot) -> None:
+        """Before the first `publish`: workers serve with this already, so that only what differs from it travels."""
+        self.snapshot = running
+        for subscriber in self._subscribers:
+            self._welcome(subscriber)
+
+    def publish(
+        self, platform: Platform, tenants: Mapping[str, Tenant], touched: Iterable[str], seen_at: float
+    ) -> bool:
+        """Make these the newest snapshot and send it out; False when nothing differs from the one before.
+
+        touched: ids of all tenants that may differ; the first time everything does.
+        """
         if self.snapshot is None:
-            self.snapshot = Snapshot.build(platform, wanted.values(), self._ledger.next_generation())
+            everybody = tuple(map(self._with_budget, tenants.values()))
+            self.snapshot = Snapshot.build(platform, everybody, self._ledger.next_generation())
+            self._budgets.keep_only({one.id for one in everybody if one.budget_slot >= 0})
         else:
-            change = _difference(self.snapshot, platform, wanted)
+            change = self._difference(self.snapshot, platform, tenants, touched)
             if change is None:
                 return False
-            self.snapshot = self.snapshot.apply(
-                msgspec.structs.replace(change, generation=self._ledger.next_generation())
-            )
-        self._budgets.keep_only({tenant.id for tenant in wanted.values() if tenant.budget_slot >= 0})
+            self.snapshot = self.snapshot.apply(change)
+            for subscriber in self._subscribers:
+                subscriber.lacks.update(change.removed, (tenant.id for tenant in change.tenants))
+                subscriber.lacks_platform |= change.platform is not None
         self._unconfirmed.append((self.snapshot.generation, seen_at))
         encoded: dict[int, bytes] = {}
         for subscriber in self._subscribers:
@@ -70,8 +92,9 @@ class Publisher:
         return True
 
     def join(self, subscriber: Subscriber) -> None:
-        """A worker is there; it gets everything."""
+        """A worker is there; it gets everything that it hasn't in force already."""
         self._subscribers.add(subscriber)
+        self._welcome(subscriber)
         self._advance(subscriber, {})
 
     def leave(self, subscriber: Subscriber, now: float) -> None:
@@ -81,18 +104,23 @@ class Publisher:
 
     def applied(self, subscriber: Subscriber, generation: int, now: float) -> None:
         """A worker has put what it was sent in force."""
-        if subscriber.under_way is None or subscriber.under_way.generation != generation:
+        if subscriber.under_way != generation:
             return  # an answer to an earlier control process
-        subscriber.acknowledged = generation
-        subscriber.confirmed, subscriber.under_way = subscriber.under_way, None
+        subscriber.acknowledged = subscriber.confirmed = generation
+        subscriber.under_way = 0
         self._confirm(now)
         self._advance(subscriber, {})
 
     def refused(self, subscriber: Subscriber, generation: int) -> None:
         """A worker could not put it in force. It starts from nothing at the next change, not before: no hot loop."""
-        subscriber.confirmed = subscriber.under_way = None
+        subscriber.confirmed = subscriber.under_way = 0
         subscriber.refused = generation
         self._advance(subscriber, {})
+
+    def _welcome(self, subscriber: Subscriber) -> None:
+        """Generations are given out once, so a worker that names the newest one has just that."""
+        if self.snapshot is not None and subscriber.acknowledged == self.snapshot.generation:
+            subscriber.is_at(self.snapshot.generation)
 
     def _advance(self, subscriber: Subscriber, encoded: dict[int, bytes]) -> None:
         """Send what it lacks to a worker with nothing under way.
@@ -100,17 +128,17 @@ class Publisher:
         encoded: changes to the newest snapshot made before, by the generation they start from.
         """
         newest = self.snapshot
-        if newest is None or subscriber.under_way is not None:
+        if newest is None or subscriber.under_way:
             return
-        base = subscriber.confirmed
-        if base is newest or subscriber.refused == newest.generation:
+        start = subscriber.confirmed
+        if newest.generation in (start, subscriber.refused):
             return
-        start = base.generation if base else 0
         payload = encoded.get(start)
         if payload is None:
-            change = base.difference(newest) if base else newest.as_change()
+            change = _missing(subscriber, newest) if start else newest.as_change()
             payload = encoded[start] = messages.encode(messages.Publish(change))
-        subscriber.under_way = newest
+        subscriber.is_at(start)
+        subscriber.under_way = newest.generation
         subscriber.send(payload)
 
     def _confirm(self, now: float) -> None:
@@ -120,6 +148,33 @@ class Publisher:
         while self._unconfirmed and self._unconfirmed[0][0] <= everywhere:
             self._on_in_force(now - self._unconfirmed.popleft()[1])
 
+    def _difference(
+        self, old: Snapshot, platform: Platform, tenants: Mapping[str, Tenant], touched: Iterable[str]
+    ) -> Change | None:
+        """What leads from `old` to these tenants; None when they are the same."""
+        changed: list[Tenant] = []
+        removed: list[str] = []
+        for key in touched:
+            before, now = old.tenants.get(key), tenants.get(key)
+            if now is not None:
+                wanted = self._with_budget(now)
+                if wanted is not before and wanted != before:
+                    changed.append(wanted)
+                    if wanted.budget_slot < 0:
+                        self._budgets.release(key)
+            elif before is not None:
+                removed.append(key)
+                self._budgets.release(key)
+        new_platform = None if platform is old.platform or platform == old.platform else platform
+        if not changed and not removed and new_platform is None:
+            return None
+        return Change(
+            generation=self._ledger.next_generation(),
+            platform=new_platform,
+            tenants=tuple(changed),
+            removed=tuple(removed),
+        )
+
     def _with_budget(self, tenant: Tenant) -> Tenant:
         limits = tenant.limits
         if not limits.requests_per_second and not limits.connections:
@@ -127,15 +182,11 @@ class Publisher:
         return msgspec.structs.replace(tenant, budget_slot=self._budgets.row_of(tenant.id))
 
 
-def _difference(old: Snapshot, platform: Platform, tenants: dict[str, Tenant]) -> Change | None:
-    """What leads from `old` to these tenants, without building their indexes first; None when they are the same."""
-    changed = tuple(one for key, one in tenants.items() if (known := old.tenants.get(key)) is not one and known != one)
-    removed = tuple(key for key in old.tenants if key not in tenants)
-    if platform == old.platform and not changed and not removed:
-        return None
+def _missing(subscriber: Subscriber, newest: Snapshot) -> Change:
+    tenants = newest.tenants
     return Change(
-        generation=old.generation,
-        platform=None if platform == old.platform else platform,
-        tenants=changed,
-        removed=removed,
+        generation=newest.generation,
+        platform=newest.platform if subscriber.lacks_platform else None,
+        tenants=tuple(tenants[key] for key in subscriber.lacks if key in tenants),
+        removed=tuple(key for key in subscriber.lacks if key not in tenants),
     )

@@ -28,7 +28,7 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 class Scrape:
     """What one answer to a scrape is made of; nothing in it changes while it is rendered.
 
-    configured_at: Unix time of the last successful reading of the source, None before the first.
+    configured_at: Unix time at which the configuration last agreed with its source, None before the first.
     """
 
     reports: Sequence[WorkerReport]
@@ -150,7 +150,7 @@ def _of_configuration(scrape: Scrape) -> Iterator[Metric]:
     if scrape.configured_at is not None:
         yield GaugeMetricFamily(
             "entryproxy_config_last_success_timestamp_seconds",
-            "When the configuration's source was last read successfully, in Unix time.",
+            "When the configuration in force last agreed with its source, in Unix time.",
             value=scrape.configured_at,
         )
     yield GaugeMetricFamily(

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
-from entryproxy.model.objects import LabelledConfigMap, LabelledSecret
+from entryproxy.compiler.compile import Compilation, Compiler
+from entryproxy.config.yaml import parse_yaml
+from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.reading import Reading
 from entryproxy.model.secret import PrivateBytes
 from tests.compiler.pairs import certificate, key_pem, pem
 
 NAMESPACE = "higress-system"
 DOMAIN = "aigw.example.com"
+
+
+class Following:
+    """A compiler that is told of all objects every time, as a source would tell it."""
+
+    def __init__(self, compiler: Compiler | None = None) -> None:
+        self.compiler = compiler or Compiler(parse_yaml)
+        self._known: dict[str, LabelledObject] = {}
+
+    def compile(
+        self, objects: Iterable[LabelledObject], now: float, unread: frozenset[str] = frozenset()
+    ) -> Compilation:
+        before, self._known = self._known, {one.reference: one for one in objects}
+        difference = Reading.between(before, self._known)
+        reading = Reading(changed=difference.changed, removed=difference.removed, unread=unread)
+        return self.compiler.compile(reading, now)
 
 
 def config(

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entryproxy.compiler.claims import Claim, resolve
+from entryproxy.compiler.claims import Claim, Claims, Lost
 
 
 def claim(tenant: str, created: str, *domains: str) -> Claim:
     return Claim(tenant, (created, "ns", tenant), f"ConfigMap ns/{tenant}", domains)
+
+
+def resolve(claims: Iterable[Claim]) -> dict[str, Lost]:
+    registry = Claims()
+    asking = list(claims)
+    for one in asking:
+        registry.replace(one.tenant, one)
+    return {one.tenant: lost for one in asking if (lost := registry.lost_by(one.tenant))}
 
 
 def test_every_later_claim_learns_who_owns_the_host_in_the_end() -> None:
@@ -39,3 +49,20 @@ def test_the_oldest_wins_in_whatever_order_they_come(raw: list[tuple[str, str, l
         asking = sorted((one for one in claims if host in one.domains), key=lambda one: one.precedence)
         losing = sorted(tenant for tenant, hosts in lost.items() if host in [each[0] for each in hosts])
         assert losing == sorted(one.tenant for one in asking[1:])
+
+
+@given(CLAIMS, CLAIMS)
+def test_replacing_one_by_one_ends_where_a_fresh_start_does(
+    before: list[tuple[str, str, list[str]]], after: list[tuple[str, str, list[str]]]
+) -> None:
+    registry = Claims()
+    for tenant, created, domains in before:
+        registry.replace(tenant, claim(tenant, created, *domains))
+    known = {tenant: registry.lost_by(tenant) for tenant in "abcdef"}
+    wanted = {tenant: claim(tenant, created, *domains) for tenant, created, domains in after}
+    for tenant in "abcdef":
+        told = registry.replace(tenant, wanted.get(tenant)) | {tenant}
+        now = {each: registry.lost_by(each) for each in "abcdef"}
+        assert {each for each in "abcdef" if now[each] != known[each]} <= told
+        known = now
+    assert {tenant: lost for tenant, lost in known.items() if lost} == resolve(wanted.values())

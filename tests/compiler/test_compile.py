@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from entryproxy.compiler.compile import Compilation, Compiler
 from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.objects import LabelledObject
-from tests.compiler.objects import DOMAIN, config, secret, settings
+from tests.compiler.objects import DOMAIN, Following, config, secret, settings
 from tests.compiler.pairs import DAY, NOW, certificate, key, key_pem, pem
 
 
-def compile_(*objects: LabelledObject, compiler: Compiler | None = None, now: float = NOW) -> Compilation:
-    return (compiler or Compiler(parse_yaml)).compile(objects, now)
+def compile_(*objects: LabelledObject, compiler: Following | None = None, now: float = NOW) -> Compilation:
+    return (compiler or Following()).compile(objects, now)
 
 
 def reasons(compilation: Compilation) -> list[str]:
@@ -34,7 +34,7 @@ class CountingYaml:
 
 def test_unchanged_tenants_stay_the_same_objects() -> None:
     objects: list[LabelledObject] = [settings(), config("a"), config("b", {"domains": ["b.org"]}), secret("b", "b.org")]
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     first = compile_(*objects, compiler=compiler)
     objects[1] = config("a", {"limits": {"connections": 3}})
     second = compile_(*objects, compiler=compiler)
@@ -45,7 +45,7 @@ def test_unchanged_tenants_stay_the_same_objects() -> None:
 
 def test_only_the_changed_object_is_parsed_again() -> None:
     yaml = CountingYaml()
-    compiler = Compiler(yaml)
+    compiler = Following(Compiler(yaml))
     objects: list[LabelledObject] = [settings(), *(config(f"t{number}") for number in range(50))]
     compile_(*objects, compiler=compiler)
     yaml.calls = 0
@@ -58,14 +58,14 @@ def test_only_the_changed_object_is_parsed_again() -> None:
 
 
 def test_an_object_whose_text_changed_but_not_its_meaning_leaves_the_tenant_alone() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     first = compile_(settings(), config("a", "hsts: false"), compiler=compiler)
     second = compile_(settings(), config("a", "# a remark\nhsts: false", version="2"), compiler=compiler)
     assert second.tenants["a"] is first.tenants["a"]
 
 
 def test_platform_defaults_reach_every_tenant_at_once() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     compile_(settings(), config("a"), config("b", {"limits": {"connections": 1}}), compiler=compiler)
     changed = settings(limits={"connections": 9, "requestsPerSecond": 5}, httpsRedirect=False)
     second = compile_(changed, config("a"), config("b", {"limits": {"connections": 1}}), compiler=compiler)
@@ -76,13 +76,13 @@ def test_platform_defaults_reach_every_tenant_at_once() -> None:
 
 def test_the_last_good_version_belongs_to_the_same_object_and_tenant() -> None:
     for replacement in (config("a", "nonsense: 1", uid="other"), config("b", "nonsense: 1", name="a")):
-        compiler = Compiler(parse_yaml)
+        compiler = Following()
         compile_(settings(), config("a", uid="one"), compiler=compiler)
         assert dict(compile_(settings(), replacement, compiler=compiler).tenants) == {}
 
 
 def test_a_last_good_version_survives_many_bad_ones_and_ends_with_the_object() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     compile_(settings(), config("a", {"hsts": True}), compiler=compiler)
     for number in range(3):
         bad = compile_(settings(), config("a", f"bad: {number}"), compiler=compiler)
@@ -92,7 +92,7 @@ def test_a_last_good_version_survives_many_bad_ones_and_ends_with_the_object() -
 
 
 def test_a_claim_kept_by_a_broken_object_still_beats_later_ones() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     later = config("b", {"domains": ["x.org"]}, created="2026-02-01T00:00:00Z")
     compile_(settings(), config("a", {"domains": ["x.org"]}), later, compiler=compiler)
     second = compile_(settings(), config("a", "broken: 1"), later, compiler=compiler)
@@ -101,7 +101,7 @@ def test_a_claim_kept_by_a_broken_object_still_beats_later_ones() -> None:
 
 
 def test_a_host_that_is_given_up_goes_to_the_next_claim() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     later = config("b", {"domains": ["x.org"]}, created="2026-02-01T00:00:00Z")
     first = compile_(settings(), config("a", {"domains": ["x.org"]}), later, compiler=compiler)
     assert reasons(first) == ["HostConflict"]
@@ -120,7 +120,7 @@ def test_losing_a_host_takes_the_certificate_names_with_it() -> None:
 
 
 def test_a_certificate_that_begins_later_comes_in_force_by_the_clock_alone() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     old, new = secret("a", f"*.a.{DOMAIN}", end=5), secret("a", f"*.a.{DOMAIN}", start=2, end=100)
     compile_(settings(), config("a"), old, compiler=compiler)
     waiting = compile_(settings(), config("a"), new, compiler=compiler)
@@ -132,7 +132,7 @@ def test_a_certificate_that_begins_later_comes_in_force_by_the_clock_alone() -> 
 
 
 def test_warnings_about_expiry_appear_by_the_clock_alone() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     objects = (settings(), config("a"), secret("a", f"*.a.{DOMAIN}", end=30))
     calm = compile_(*objects, compiler=compiler)
     assert (reasons(calm), calm.stale_at) == ([], NOW + 9 * DAY)
@@ -144,7 +144,7 @@ def test_warnings_about_expiry_appear_by_the_clock_alone() -> None:
 
 
 def test_a_secret_that_breaks_keeps_its_previous_pair() -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     first = compile_(settings(), config("a"), secret("a", f"*.a.{DOMAIN}"), compiler=compiler)
     other_key = key_pem(key("p256", 5))
     broken = secret("a", f"*.a.{DOMAIN}", key_pem=other_key)
@@ -175,7 +175,7 @@ def test_the_gateways_ca_is_carried_clean() -> None:
 def test_endpoints_are_accepted_from_a_source_that_knows_them() -> None:
     balanced = config("a", {"gateway": {"balance": "endpoints"}})
     assert "a" not in compile_(settings(), balanced).tenants
-    assert "a" in Compiler(parse_yaml, endpoints_known=True).compile([settings(), balanced], NOW).tenants
+    assert "a" in Following(Compiler(parse_yaml, endpoints_known=True)).compile([settings(), balanced], NOW).tenants
 
 
 @pytest.mark.parametrize("value", ["", "# nothing\n", "null", "{}"])
@@ -198,7 +198,7 @@ VERSIONS = st.lists(st.lists(TENANTS, max_size=5, unique_by=lambda one: one.name
 
 @given(VERSIONS)
 def test_one_owner_per_host_whatever_happens(versions: Sequence[Sequence[LabelledObject]]) -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     platform = settings()
     for objects in versions:
         compiled = compile_(platform, *objects, compiler=compiler)
@@ -221,7 +221,7 @@ def test_the_order_of_objects_does_not_matter(objects: list[LabelledObject], ran
 @given(VERSIONS)
 def test_memory_changes_nothing_but_the_last_good_versions(versions: Sequence[Sequence[LabelledObject]]) -> None:
     """With only good objects a compiler that has seen everything says the same as a new one."""
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     for version in versions:
         objects = [one for one in version if "bad" not in one.data["tenant.yaml"]]  # type: ignore[union-attr]
         seasoned, fresh = compile_(settings(), *objects, compiler=compiler), compile_(settings(), *objects)

@@ -15,12 +15,11 @@ import msgspec
 import pytest
 import yaml
 
-from entryproxy.compiler.compile import Compilation, Compiler
-from entryproxy.config.yaml import parse_yaml
+from entryproxy.compiler.compile import Compilation
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.objects import LabelledConfigMap, LabelledObject
 from entryproxy.model.tenant import Platform, Tenant
-from tests.compiler.objects import NAMESPACE, secret
+from tests.compiler.objects import NAMESPACE, Following, secret
 from tests.compiler.pairs import NOW
 
 FOLDER = Path(__file__).parent / "golden"
@@ -30,7 +29,7 @@ SCENARIOS = sorted(path.name.removesuffix(".in.yaml") for path in FOLDER.glob("*
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_golden(scenario: str, request: pytest.FixtureRequest) -> None:
     steps = yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     actual = [describe(compiler.compile([build(one) for one in step], NOW)) for step in steps]
     output = FOLDER / f"{scenario}.out.yaml"
     if request.config.getoption("--regenerate-golden", default=False):

@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from entryproxy.compiler.compile import Compilation, Compiler
+from entryproxy.compiler.compile import Compilation
 from entryproxy.compiler.recall import recall
-from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.objects import LabelledObject
 from entryproxy.model.snapshot import Snapshot
-from tests.compiler.objects import DOMAIN, NAMESPACE, config, secret, settings
+from tests.compiler.objects import DOMAIN, NAMESPACE, Following, config, secret, settings
 from tests.compiler.pairs import NOW, key, key_pem
 from tests.compiler.test_golden import FOLDER, SCENARIOS, build
 
@@ -35,18 +34,18 @@ def snapshot_of(compilation: Compilation) -> Snapshot:
 
 def running(*objects: LabelledObject) -> Snapshot:
     """What is in force once these were compiled."""
-    return snapshot_of(Compiler(parse_yaml).compile(objects, NOW))
+    return snapshot_of(Following().compile(objects, NOW))
 
 
-def resumed(snapshot: Snapshot) -> Compiler:
-    compiler = Compiler(parse_yaml)
-    compiler.resume(snapshot)
+def resumed(snapshot: Snapshot) -> Following:
+    compiler = Following()
+    compiler.compiler.resume(snapshot)
     return compiler
 
 
 @pytest.mark.parametrize(("scenario", "number"), STEPS)
 def test_what_is_recalled_is_what_was_in_force(scenario: str, number: int) -> None:
-    compiler = Compiler(parse_yaml)
+    compiler = Following()
     for step in yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())[: number + 1]:
         before = compiler.compile([build(one) for one in step], NOW)
     after = resumed(snapshot_of(before)).compile([], NOW, EVERYTHING)
@@ -62,7 +61,7 @@ def test_a_successor_judges_broken_objects_as_its_predecessor_would() -> None:
         secret("a", f"*.a.{DOMAIN}", key_pem=key_pem(key("p256", 5))),
         config("b"),
     ]
-    predecessor = Compiler(parse_yaml)
+    predecessor = Following()
     in_force = snapshot_of(predecessor.compile(GOOD, NOW))
     expected, actual = predecessor.compile(broken, NOW), resumed(in_force).compile(broken, NOW)
     assert actual.platform == expected.platform == in_force.platform

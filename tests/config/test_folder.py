@@ -6,10 +6,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
-from entryproxy.config.folder import FolderSource
+from entryproxy.config.folder import FolderSource, unread_in
+from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
 from tests.config.objects import config_map, secret, together
 
@@ -45,16 +47,29 @@ def _age(path: Path, seconds: float) -> None:
     os.utime(path, (written, written))
 
 
+_seen: WeakKeyDictionary[FolderSource, dict[str, LabelledObject]] = WeakKeyDictionary()
+
+
+def load(source: FolderSource) -> tuple[list[LabelledObject], tuple[Finding, ...]]:
+    """All objects, as the readings so far tell, and what can't be read."""
+    reading = source.load()
+    known = _seen.setdefault(source, {})
+    for reference in reading.removed:
+        del known[reference]
+    known.update({one.reference: one for one in reading.changed})
+    return list(known.values()), reading.findings
+
+
 def names(source: FolderSource) -> list[str]:
-    return [one.name for one in source.load()[0]]
+    return sorted(one.name for one in load(source)[0])
 
 
 def by_name(source: FolderSource) -> dict[str, LabelledObject]:
-    return {one.name: one for one in source.load()[0]}
+    return {one.name: one for one in load(source)[0]}
 
 
 def reasons(source: FolderSource) -> list[tuple[str, str, str]]:
-    return [(one.reason, one.object, one.origin) for one in source.load()[1]]
+    return [(one.reason, one.object, one.origin) for one in load(source)[1]]
 
 
 def test_yaml_files_of_the_folder_only(source: FolderSource, tmp_path: Path) -> None:
@@ -73,7 +88,7 @@ def test_unchanged_objects_stay_the_same_even_in_a_changed_file(source: FolderSo
     write(tmp_path / "a.yaml", together(config_map("a"), config_map("b"), secret("b")))
     write(tmp_path / "c.yaml", config_map("c"))
     first = by_name(source)
-    assert source.load()[0] is source.load()[0]
+    assert source.load().changed == ()
     write(tmp_path / "a.yaml", together(config_map("a", {"tenant.yaml": "hsts: true"}), config_map("b"), secret("b")))
     second = by_name(source)
     assert second["a"] != first["a"]
@@ -84,7 +99,7 @@ def test_unlabelled_objects_leave_no_trace(source: FolderSource, tmp_path: Path)
     stranger = secret("x", key=b"stranger-key").replace("entryproxy.higress.io/tenant", "app")
     write(tmp_path / "a.yaml", together(config_map("a"), stranger))
     assert names(source) == ["a"]
-    assert source.load()[1] == ()
+    assert load(source)[1] == ()
     file = source._files["a.yaml"]
     assert all(len(digest) == 32 for digest in file._documents)
     assert sum(len(objects) for objects in file._documents.values()) == 1
@@ -133,21 +148,21 @@ def test_an_unreadable_file_keeps_everything(source: FolderSource, tmp_path: Pat
 def test_the_same_object_twice(source: FolderSource, tmp_path: Path) -> None:
     write(tmp_path / "b.yaml", config_map("a", {"from": "b"}))
     write(tmp_path / "a.yaml", config_map("a", {"from": "a"}))
-    (one,) = source.load()[0]
+    (one,) = load(source)[0]
     assert one.origin == "a.yaml"
     assert reasons(source) == [("DuplicateObject", "ConfigMap ns/a", "b.yaml")]
     (tmp_path / "a.yaml").unlink()
-    (one,) = source.load()[0]
+    (one,) = load(source)[0]
     assert one.origin == "b.yaml"
     assert reasons(source) == []
 
 
 def test_a_readable_object_beats_a_kept_one(source: FolderSource, tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", config_map("x", {"version": "1"}))
-    source.load()
+    load(source)
     write(tmp_path / "a.yaml", "[broken")
     write(tmp_path / "b.yaml", config_map("x", {"version": "2"}))
-    (one,) = source.load()[0]
+    (one,) = load(source)[0]
     assert one.data == {"version": "2"}  # type: ignore[union-attr]
 
 
@@ -164,7 +179,7 @@ def test_claims_are_as_old_as_the_source_first_saw_them(source: FolderSource, tm
     assert second["aa"].created > first["a"].created
     clock.now += 5
     write(tmp_path / "a.yaml", config_map("b"))
-    source.load()
+    load(source)
     write(tmp_path / "a.yaml", together(config_map("a"), config_map("b")))
     third = by_name(source)
     assert third["a"].created > second["aa"].created  # withdrawn and made anew
@@ -196,8 +211,10 @@ def test_a_folder_that_vanishes_changes_nothing(source: FolderSource, tmp_path: 
 
 def test_no_folder_at_the_start(tmp_path: Path) -> None:
     missing = FolderSource(tmp_path / "missing")
-    assert missing.load()[0] == ()
-    assert [one.reason for one in missing.load()[1]] == ["UnreadableFolder"]
+    reading = missing.load()
+    assert reading.changed == ()
+    assert [one.reason for one in reading.findings] == ["UnreadableFolder"]
+    assert (reading.unread, reading.error) == ({""}, str(reading.findings[0]))
 
 
 def test_a_projected_volume(source: FolderSource, tmp_path: Path) -> None:
@@ -303,3 +320,19 @@ async def _tick(ticks: AsyncGenerator[None, None]) -> None:
 async def _until(source: FolderSource, ticks: AsyncGenerator[None, None], expected: list[str]) -> None:
     while names(source) != expected:
         await _tick(ticks)
+
+
+@pytest.mark.parametrize(
+    ("reason", "about", "unread"),
+    [
+        ("UnreadableFolder", "Folder /somewhere", {""}),
+        ("UnreadableFile", "File a.yaml", {""}),
+        ("InvalidYaml", "File a.yaml", {""}),
+        ("InvalidObject", "Secret ns/a", {"Secret ns/a"}),
+        ("InvalidObject", "Secret ns/?", {""}),
+        ("DuplicateObject", "Secret ns/a", set()),
+    ],
+)
+def test_what_a_finding_says_about_what_is_unread(reason: str, about: str, unread: set[str]) -> None:
+    one = Finding(severity="error", reason=reason, object=about, field="", message="")
+    assert unread_in([one]) == unread

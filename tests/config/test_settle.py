@@ -47,26 +47,27 @@ class FakeTime:
 
 
 @pytest.mark.parametrize(
-    ("changes", "ticks"),
+    ("changes", "ticks", "firsts"),
     [
-        ([0], [10]),
-        ([0, 5, 9], [19]),
-        ([0, 5, 10, 15, 20, 25, 30], [25, 40]),  # never rests: the longest hold-off, then the rest
-        ([0, 100], [10, 110]),
+        ([0], [10], [0]),
+        ([0, 5, 9], [19], [0]),
+        ([0, 5, 10, 15, 20, 25, 30], [25, 40], [0, 25]),  # never rests: the longest hold-off, then the rest
+        ([0, 100], [10, 110], [0, 100]),
     ],
 )
-async def test_ticks(changes: list[float], ticks: list[float]) -> None:
+async def test_ticks(changes: list[float], ticks: list[float], firsts: list[float]) -> None:
     changed = asyncio.Event()
     time = FakeTime(changed, changes)
     seen: list[float] = []
+    noticed: list[float] = []
     time.set_next()
     iterator = settled(changed, Settle(quiet=10, longest=25), time.clock, time.wait)
     for _ in ticks:
-        await anext(iterator)
+        noticed.append(await anext(iterator))
         seen.append(time.now)
         if not changed.is_set():
             time.set_next()
-    assert seen == ticks
+    assert (seen, noticed) == (ticks, firsts)
     assert not changed.is_set()
 
 

@@ -85,8 +85,8 @@ def test_the_product_finds_nothing_wrong_with_it(tmp_path: Path) -> None:
     folder.write(GATEWAYS)
     folder.new_tenant.write_text(new_tenant_object(GATEWAYS["tenant4"]))
     (folder.source / folder.certificate.name).write_bytes(folder.certificate.read_bytes())
-    objects, findings = FolderSource(folder.source).load()
-    compilation = Compiler(parse_yaml).compile(objects, time.time())
-    assert (findings, compilation.findings) == ((), ())
+    reading = FolderSource(folder.source).load()
+    compilation = Compiler(parse_yaml).compile(reading, time.time())
+    assert (reading.findings, compilation.findings) == ((), ())
     assert compilation.platform is not None
     assert sorted(compilation.tenants) == ["tenant1", "tenant2", "tenant3", "tenant4"]

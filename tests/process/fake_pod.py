@@ -11,11 +11,12 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledConfigMap, LabelledObject
+from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Change, Snapshot
 from entryproxy.model.tenant import Platform
 from entryproxy.process import children, pod
@@ -80,15 +81,17 @@ class FakeSource:
     def __init__(self, settings: ServeSettings) -> None:
         self._file = Path(settings.source)
         self._reload = asyncio.Event()
+        self._known: dict[str, LabelledObject] = {}
 
-    def load(self) -> tuple[Sequence[LabelledObject], Sequence[Finding]]:
+    def load(self) -> Reading:
         ids = self._file.read_text().split()
         settings = _config_map("settings", "system", {"settings.yaml": "systemDomain: aigw.example.com"})
-        return [settings, *map(_tenant, ids)], ()
+        before, self._known = self._known, {one.reference: one for one in (settings, *map(_tenant, ids))}
+        return Reading.between(before, self._known)
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch(self) -> AsyncIterator[float]:
         while True:
-            yield
+            yield time.monotonic()
             await self._reload.wait()
             self._reload.clear()
 

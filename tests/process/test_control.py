@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import mmap
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from entryproxy.compiler.compile import Compilation
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledObject
+from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.process import control, ledger, link, messages, roster
@@ -33,18 +32,19 @@ class Source:
 
     def __init__(self) -> None:
         self.findings: tuple[Finding, ...] = ()
+        self.error = ""
         self.loads = 0
         self.ticks = asyncio.Queue[Exception | None]()
 
-    def load(self) -> tuple[Sequence[LabelledObject], Sequence[Finding]]:
+    def load(self) -> Reading:
         self.loads += 1
-        return (), self.findings
+        return Reading(findings=self.findings, error=self.error)
 
-    async def watch(self) -> AsyncIterator[None]:
+    async def watch(self) -> AsyncIterator[float]:
         while True:
             if (problem := await self.ticks.get()) is not None:
                 raise problem
-            yield
+            yield time.monotonic()
 
     def request_reload(self) -> None:
         self.ticks.put_nowait(None)
@@ -57,15 +57,13 @@ class Compiler:
         self.compilation = Compilation(platform=None, tenants={}, findings=())
         self.times: list[float] = []
         self.running: Snapshot | None = None
-        self.unread: Set[str] = frozenset()
 
     def resume(self, running: Snapshot) -> None:
         assert self.times == []
         self.running = running
 
-    def compile(self, objects: Iterable[LabelledObject], now: float, unread: Set[str] = frozenset()) -> Compilation:
+    def compile(self, reading: Reading, now: float) -> Compilation:
         self.times.append(now)
-        self.unread = unread
         return self.compilation
 
 
@@ -118,7 +116,7 @@ async def test_nothing_is_published_before_there_is_a_platform_and_the_last_one_
         await one.tick()
         assert one.control.snapshot is None
         assert (one.control.ready, one.control.reason) == (False, "no configuration yet")
-        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, findings=())
+        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, touched={"one"}, findings=())
         await one.tick()
         assert one.control.generation == 1
         assert one.control.reason == "not yet in force in every worker"
@@ -138,11 +136,12 @@ async def test_each_tick_is_one_load_and_one_compilation() -> None:
 async def test_a_source_out_of_reach_is_said_until_it_is_back() -> None:
     with running() as one:
         one.source.findings = (finding("UnreadableFolder"), finding("InvalidObject"))
+        one.source.error = "out of reach"
         await one.tick()
-        assert one.control.source_error == str(finding("UnreadableFolder"))
+        assert one.control.source_error == "out of reach"
         assert one.control.configured_at is None
         assert list(one.control.findings) == [finding("UnreadableFolder"), finding("InvalidObject")]
-        one.source.findings = (finding("InvalidObject"),)
+        one.source.findings, one.source.error = (finding("InvalidObject"),), ""
         await one.tick()
         assert one.control.source_error == ""
         assert one.control.configured_at == pytest.approx(time.time(), abs=5)
@@ -154,7 +153,7 @@ async def test_what_time_makes_stale_is_compiled_again_without_a_tick(monkeypatc
     with running() as one:
         one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, findings=(), stale_at=time.time())
         await one.tick()
-        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, findings=(), stale_at=math.inf)
+        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, touched={"one"}, findings=())
         await one.compiled(2)
         assert one.source.loads == 1
         assert one.control.snapshot is not None
@@ -192,30 +191,6 @@ async def test_a_successor_goes_on_without_workers(monkeypatch: pytest.MonkeyPat
         await one.tick()
         assert one.compiler.running is None
         await one.end()
-
-
-async def test_the_compiler_is_told_what_the_source_could_not_read() -> None:
-    with running() as one:
-        one.source.findings = (finding("InvalidObject"), finding("DuplicateObject"))
-        await one.tick()
-        assert one.compiler.unread == {"Folder x"}
-        await one.end()
-
-
-@pytest.mark.parametrize(
-    ("reason", "about", "unread"),
-    [
-        ("UnreadableFolder", "Folder /somewhere", {""}),
-        ("UnreadableFile", "File a.yaml", {""}),
-        ("InvalidYaml", "File a.yaml", {""}),
-        ("InvalidObject", "Secret ns/a", {"Secret ns/a"}),
-        ("InvalidObject", "Secret ns/?", {""}),
-        ("DuplicateObject", "Secret ns/a", set()),
-    ],
-)
-def test_what_a_finding_says_about_what_is_unread(reason: str, about: str, unread: set[str]) -> None:
-    one = Finding(severity="error", reason=reason, object=about, field="", message="")
-    assert control.unread_in([one]) == unread
 
 
 async def test_a_source_that_can_no_longer_be_followed_ends_the_process() -> None:

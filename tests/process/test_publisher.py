@@ -74,12 +74,20 @@ def make_publisher(observed: list[float]) -> Publisher:
     return Publisher(Ledger(memory), BudgetSlots(memory), observed.append)
 
 
+def publish(publisher: Publisher, tenants: list[Tenant], seen_at: float = 0.0) -> bool:
+    """All tenants that there are now; those that may differ are worked out."""
+    wanted = {one.id: one for one in tenants}
+    before = publisher.snapshot.tenants if publisher.snapshot else {}
+    touched = {key for key in wanted.keys() | before.keys() if wanted.get(key) is not before.get(key)}
+    return publisher.publish(PLATFORM, wanted, touched, seen_at)
+
+
 def test_a_worker_that_comes_gets_everything_then_differences(publisher: Publisher) -> None:
     early = Worker(publisher)
     assert early.changes == []
-    assert publisher.publish(PLATFORM, [tenant("one"), tenant("two")], 0.0)
+    assert publish(publisher, [tenant("one"), tenant("two")])
     early.answer()
-    publisher.publish(PLATFORM, [tenant("one"), tenant("three")], 0.0)
+    publish(publisher, [tenant("one"), tenant("three")])
     early.answer()
     late = Worker(publisher)
     late.answer()
@@ -95,9 +103,9 @@ def test_a_worker_that_comes_gets_everything_then_differences(publisher: Publish
 
 def test_nothing_is_published_when_nothing_differs(publisher: Publisher) -> None:
     worker = Worker(publisher)
-    assert publisher.publish(PLATFORM, [tenant("one", requests_per_second=5)], 0.0)
+    assert publish(publisher, [tenant("one", requests_per_second=5)])
     worker.answer()
-    assert not publisher.publish(PLATFORM, [tenant("one", requests_per_second=5)], 0.0)
+    assert not publish(publisher, [tenant("one", requests_per_second=5)])
     assert len(worker.changes) == 1
     assert publisher.snapshot is not None
     assert publisher.snapshot.generation == 1
@@ -106,7 +114,7 @@ def test_nothing_is_published_when_nothing_differs(publisher: Publisher) -> None
 def test_a_slow_worker_skips_what_it_missed_and_holds_up_nobody(publisher: Publisher, observed: list[float]) -> None:
     slow, quick = Worker(publisher), Worker(publisher)
     for number in range(100):
-        publisher.publish(PLATFORM, [tenant(f"tenant{number}")], float(number))
+        publish(publisher, [tenant(f"tenant{number}")], float(number))
         quick.answer(now=number + 0.5)
     assert len(quick.changes) == 100
     assert len(slow.changes) == 1
@@ -115,7 +123,8 @@ def test_a_slow_worker_skips_what_it_missed_and_holds_up_nobody(publisher: Publi
     assert observed == [200.0]
     slow.answer(now=300.0)
     assert len(slow.changes) == 2
-    assert slow.changes[1].removed == ("tenant0",)
+    assert "tenant0" in slow.changes[1].removed
+    assert [one.id for one in slow.changes[1].tenants] == ["tenant99"]
     assert slow.has(publisher.snapshot)
     assert observed[1:] == [300.0 - number for number in range(1, 100)]
 
@@ -124,7 +133,7 @@ def test_a_change_is_in_force_when_the_last_worker_that_lives_has_it(
     publisher: Publisher, observed: list[float]
 ) -> None:
     first, second = Worker(publisher), Worker(publisher)
-    publisher.publish(PLATFORM, [], seen_at=10.0)
+    publish(publisher, [], 10.0)
     first.answer(now=10.5)
     assert observed == []
     publisher.leave(second.subscriber, now=11.0)
@@ -133,7 +142,7 @@ def test_a_change_is_in_force_when_the_last_worker_that_lives_has_it(
 
 def test_answers_to_an_earlier_control_process_are_ignored(publisher: Publisher) -> None:
     worker = Worker(publisher, acknowledged=40)
-    publisher.publish(PLATFORM, [], 0.0)
+    publish(publisher, [])
     publisher.applied(worker.subscriber, 39, 0.0)
     assert worker.subscriber.acknowledged == 40
     worker.answer()
@@ -142,12 +151,12 @@ def test_answers_to_an_earlier_control_process_are_ignored(publisher: Publisher)
 
 def test_a_refused_change_is_not_sent_again_but_the_next_one_is_whole(publisher: Publisher) -> None:
     worker = Worker(publisher)
-    publisher.publish(PLATFORM, [tenant("one")], 0.0)
+    publish(publisher, [tenant("one")])
     worker.answer()
-    publisher.publish(PLATFORM, [tenant("one"), tenant("poison")], 0.0)
+    publish(publisher, [tenant("one"), tenant("poison")])
     worker.refuse()
     assert len(worker.changes) == 2
-    publisher.publish(PLATFORM, [tenant("one"), tenant("two")], 0.0)
+    publish(publisher, [tenant("one"), tenant("two")])
     assert worker.changes[2].whole
     worker.answer()
     assert worker.has(publisher.snapshot)
@@ -155,8 +164,8 @@ def test_a_refused_change_is_not_sent_again_but_the_next_one_is_whole(publisher:
 
 def test_a_change_refused_while_a_newer_one_waits_is_followed_by_it(publisher: Publisher) -> None:
     worker = Worker(publisher)
-    publisher.publish(PLATFORM, [tenant("poison")], 0.0)
-    publisher.publish(PLATFORM, [tenant("one")], 0.0)
+    publish(publisher, [tenant("poison")])
+    publish(publisher, [tenant("one")])
     worker.refuse()
     worker.answer()
     assert worker.has(publisher.snapshot)
@@ -168,11 +177,11 @@ def test_only_tenants_with_limits_get_a_row_and_lose_it_with_them(publisher: Pub
         return {key: one.budget_slot for key, one in publisher.snapshot.tenants.items()}
 
     limited = [tenant("one", requests_per_second=1), tenant("two"), tenant("three", requests_per_second=1)]
-    publisher.publish(PLATFORM, limited, 0.0)
+    publish(publisher, limited)
     assert rows() == {"one": 0, "two": -1, "three": 1}
-    publisher.publish(PLATFORM, [tenant("one"), tenant("two"), *limited[2:]], 0.0)
+    publish(publisher, [tenant("one"), tenant("two"), *limited[2:]])
     assert rows() == {"one": -1, "two": -1, "three": 1}
-    publisher.publish(PLATFORM, [*limited], 0.0)
+    publish(publisher, [*limited])
     assert rows() == {"one": 2, "two": -1, "three": 1}
 
 
@@ -196,7 +205,7 @@ def test_whatever_happens_every_worker_ends_with_the_newest_snapshot(steps: list
     workers = [Worker(publisher) for _ in range(3)]
     for action, what in steps:
         if isinstance(what, dict):
-            publisher.publish(PLATFORM, [tenant(name, f"{name}.{end}") for name, end in what.items()], 0.0)
+            publish(publisher, [tenant(name, f"{name}.{end}") for name, end in what.items()])
         elif isinstance(what, int) and action == "answer":
             workers[what].answer()
         elif isinstance(what, int) and action == "replace":
@@ -204,8 +213,34 @@ def test_whatever_happens_every_worker_ends_with_the_newest_snapshot(steps: list
             workers[what] = Worker(publisher)
         elif isinstance(what, int) and workers[what].subscriber.under_way:
             workers[what].refuse()
-    publisher.publish(PLATFORM, [tenant("last")], 0.0)
+    publish(publisher, [tenant("last")])
     for worker in workers:
         while worker.answer():
             pass
         assert worker.has(publisher.snapshot)
+
+
+def test_a_worker_that_has_the_newest_already_gets_only_what_comes_after(observed: list[float]) -> None:
+    before = make_publisher(observed)
+    publish(before, [tenant("one"), tenant("two")])
+    served = Worker(before)
+    served.answer()
+    assert before.snapshot is not None
+    memory = create_memory()
+    Ledger(memory).next_generation()
+    successor = Publisher(Ledger(memory), BudgetSlots(memory), observed.append)
+    early = Worker(successor, acknowledged=1)
+    behind = Worker(successor, acknowledged=7)
+    successor.resume(before.snapshot)
+    late = Worker(successor, acknowledged=1)
+    for worker in (early, late, behind):
+        worker.snapshot = before.snapshot
+    assert not publish(successor, [tenant("one"), tenant("two")])
+    assert early.changes == late.changes == []
+    assert publish(successor, [tenant("one"), tenant("three")])
+    for worker in (early, late):
+        worker.answer()
+        (change,) = worker.changes
+        assert (change.whole, change.platform, change.removed) == (False, None, ("two",))
+        assert worker.has(successor.snapshot)
+    assert behind.changes[-1].whole

@@ -76,7 +76,7 @@ async def test_all_are_configured_when_each_slot_has_a_configuration(workers: Ro
     def is_ready() -> bool:
         return workers.all_configured
 
-    publisher.publish(Platform(system_domain="a.example"), (), 0.0)
+    publisher.publish(Platform(system_domain="a.example"), {}, (), 0.0)
     await Worker(0, 10).join(workers)
     await until(workers, [10, 0])
     assert not is_ready()
@@ -209,7 +209,7 @@ async def test_a_refusal_is_a_finding_until_the_next_change_is_applied(workers: 
         while not workers.problems:
             await asyncio.sleep(0)
     assert str(workers.problems[0]) == "error: worker 1 generation 3: ValueError: no [NotApplied]"
-    publisher.publish(Platform(system_domain="a.example"), (), 0.0)
+    publisher.publish(Platform(system_domain="a.example"), {}, (), 0.0)
     async with asyncio.timeout(5):
         while workers.problems:
             await asyncio.sleep(0)
