@@ -12,7 +12,7 @@ DEMO_ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint lint-dockerfile format check bench clean
+.PHONY: help setup demo cluster-tools test lint lint-dockerfile format check bench clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -22,6 +22,9 @@ setup: $(READY)  ## .venv with the pinned dependencies and the package; again on
 
 demo: $(READY)  ## the product on this machine: a CA, tenants and gateways, and commands to try
 	@$(BIN)/python -m entryproxy demo $(DEMO_ARGUMENTS)
+
+cluster-tools: $(READY)  ## etcd, kube-apiserver, helm … for tests/cluster: built with Go unless they are here
+	@$(BIN)/python -m tests.tools
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)

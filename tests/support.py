@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import warnings
 
 import pytest
+
+from tests import tools
 
 
 class MissingTool(UserWarning):
@@ -19,7 +20,7 @@ def require_tool(name: str) -> str:
     Without it the test is skipped with a warning in the summary, except under CI=true, where it fails: what CI doesn't
     run, nobody notices to be broken.
     """
-    path = shutil.which(name)
+    path = tools.find(name)
     if path is not None:
         return path
     reason = f"{name} is not installed: what depends on it was NOT tested"

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from entryproxy.compiler.findings import Reason, Rejected
 from entryproxy.model.hostname import is_hostname
@@ -63,8 +63,7 @@ def _check_pair(certificate_pem: bytes, key_pem: PrivateBytes) -> CheckedPair:
     certificates = _load_chain(certificate_pem)
     key = _load_key(key_pem)
     _check_strength(key)
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    chain = _in_order(certificates, public)
+    chain = _in_order(certificates, key.public_key())
     _check_signs(key)
     _check_signatures(chain)
     names, unusable = _names(chain[0])
@@ -77,7 +76,7 @@ def _check_pair(certificate_pem: bytes, key_pem: PrivateBytes) -> CheckedPair:
         names=names,
         not_before=chain[0].not_valid_before_utc.timestamp(),
         not_after=chain[0].not_valid_after_utc.timestamp(),
-        fingerprint=_fingerprint(chain, public),
+        fingerprint=_fingerprint(chain),
         chain_pem=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
         key_pem=key_pem,
         remarks=tuple(remarks),
@@ -136,10 +135,10 @@ def _check_signs(key: _PrivateKey) -> None:
         raise Rejected(KEY, "The parts of the RSA key don't fit together", "InvalidCertificate") from None
 
 
-def _in_order(certificates: list[x509.Certificate], public: bytes) -> list[x509.Certificate]:
+def _in_order(certificates: list[x509.Certificate], public: object) -> list[x509.Certificate]:
     """Leaf first, then its issuers as far as the bundle holds them; what belongs to neither is left out."""
     rest = list(certificates)
-    leaf = next((one for one in rest if _public_bytes(one) == public), None)
+    leaf = next((one for one in rest if _public_key(one) == public), None)
     if leaf is None:
         raise Rejected(KEY, "The key does not belong to the certificate", "InvalidCertificate")
     chain = [leaf]
@@ -150,11 +149,11 @@ def _in_order(certificates: list[x509.Certificate], public: bytes) -> list[x509.
     return chain
 
 
-def _public_bytes(certificate: x509.Certificate) -> bytes:
+def _public_key(certificate: x509.Certificate) -> object:
     try:
-        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
-        return b""
+        return None
 
 
 def _issuer_of(certificate: x509.Certificate, candidates: list[x509.Certificate]) -> x509.Certificate | None:
@@ -212,9 +211,9 @@ def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], list[str]]:
     return usable, [name for name in written if name not in usable]
 
 
-def _fingerprint(chain: list[x509.Certificate], public: bytes) -> str:
+def _fingerprint(chain: list[x509.Certificate]) -> str:
+    """The key that belongs to a chain is known by its leaf."""
     digest = hashlib.sha256()
     for certificate in chain:
         digest.update(certificate.public_bytes(Encoding.DER))
-    digest.update(public)
     return digest.hexdigest()

@@ -50,7 +50,9 @@ def parse_yaml(text: str, characters_max: int = CHARACTERS_MAX) -> object:
 
 def _events(text: str) -> Iterator[Any]:
     try:
-        yield from yaml.parse(text, Loader=yaml.CSafeLoader)
+        loader = yaml.CSafeLoader(text)
+        while (event := loader.get_event()) is not None:
+            yield event
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark
         raise YamlError(problem.problem or "not YAML", mark.line + 1 if mark is not None else 1) from None
@@ -97,7 +99,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         _check_plain(event)
-        value = event.value if event.style else _resolve(event.value)
+        value = event.value if event.style else resolve_scalar(event.value)
         if not self._awaits_key():
             self._add(value)
             return
@@ -137,7 +139,7 @@ def _refuse(event: Any, message: str) -> YamlError:
     return YamlError(message, event.start_mark.line + 1)
 
 
-def _resolve(text: str) -> object:
+def resolve_scalar(text: str) -> object:
     """A plain scalar by the core schema; the infinities and not-a-number stay text, no setting wants them."""
     if text in _NULL:
         return None

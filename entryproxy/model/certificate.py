@@ -11,7 +11,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """One TLS Secret in force.
 
     owner: tenant id or "system". source: "namespace/name" of the Secret. names: DNS SANs in normal form. not_before,
-    not_after: Unix seconds. fingerprint: SHA-256 over certificate chain and public key, hex; equal fingerprints mean
+    not_after: Unix seconds. fingerprint: SHA-256 over the certificate chain, hex; equal fingerprints mean
     the same material, so that workers keep their TLS contexts over unrelated changes.
     """
 

@@ -30,7 +30,7 @@ from entryproxy.model.finding import Finding
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.times import rfc3339
-from entryproxy.process import last_good, link
+from entryproxy.process import collector, last_good, link
 from entryproxy.process.findings import FindingLog
 from entryproxy.process.last_good import LastGoodError, LastGoodFile
 from entryproxy.process.ledger import BudgetSlots, Ledger
@@ -228,6 +228,10 @@ class Control:
         return snapshot
 
     def _compile(self, reading: Reading, seen_at: float) -> None:
+        with collector.bulk(len(reading.changed)):
+            self._bring_in_force(reading, seen_at)
+
+    def _bring_in_force(self, reading: Reading, seen_at: float) -> None:
         compilation = self._compiler.compile(reading, time.time())
         if self._configured_at is not None and reading.error and not self._standing.error:
             self._configured_at = time.time()  # until now it was followed

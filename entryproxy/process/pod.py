@@ -10,8 +10,6 @@ import secrets
 import socket
 from collections.abc import Callable
 
-from entryproxy.compiler.compile import Compiler
-from entryproxy.config.yaml import parse_yaml
 from entryproxy.edge.budgets import BudgetTable
 from entryproxy.process import control, ledger, sockets, worker
 from entryproxy.process.log import log_as
@@ -22,12 +20,15 @@ _log = logging.getLogger(__name__)
 
 
 MakeSource = Callable[[ServeSettings], control.Source]
+MakeCompiler = Callable[[ServeSettings], control.Compiler]
 
 
-def run(settings: ServeSettings, make_server: worker.MakeServer, make_source: MakeSource) -> int:
+def run(
+    settings: ServeSettings, make_server: worker.MakeServer, make_source: MakeSource, make_compiler: MakeCompiler
+) -> int:
     """Run a whole pod in the foreground, until a signal ends it. 0, or 1 when it can't start or doesn't end in order.
 
-    make_server: called in every worker. make_source: called in the control process.
+    make_server: called in every worker. make_source, make_compiler: called in the control process.
     """
     log_as("supervisor")
     try:
@@ -46,7 +47,7 @@ def run(settings: ServeSettings, make_server: worker.MakeServer, make_source: Ma
     worker_main = functools.partial(
         _work, settings, make_server, BudgetTable.create_memory(settings.workers), secrets.token_bytes(32), lock_fd
     )
-    control_main = functools.partial(_control, settings, make_source, ledger.create_memory())
+    control_main = functools.partial(_control, settings, make_source, make_compiler, ledger.create_memory())
     try:
         return Supervisor(settings, listening, admin, worker_main, control_main).run()
     finally:
@@ -78,9 +79,10 @@ def _work(
 def _control(
     settings: ServeSettings,
     make_source: MakeSource,
+    make_compiler: MakeCompiler,
     memory: mmap.mmap,
     admin: socket.socket,
     link: socket.socket,
 ) -> None:
     context = control.ControlContext(settings=settings, admin=admin, link=link, ledger=memory)
-    control.run(context, make_source(settings), Compiler(parse_yaml))
+    control.run(context, make_source(settings), make_compiler(settings))

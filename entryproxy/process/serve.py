@@ -1,21 +1,23 @@
-"""The pod of `entryproxy serve`: the edge server in its workers, a folder as its source."""
+"""The pod of `entryproxy serve`: the edge server in its workers, the cluster or a folder as its source."""
 
 from __future__ import annotations
 
+from entryproxy.compiler.compile import Compiler
 from entryproxy.config.folder import FolderSource
+from entryproxy.config.yaml import parse_yaml
 from entryproxy.edge.budgets import BudgetTable
 from entryproxy.edge.server import EdgeServer
 from entryproxy.process import pod
 from entryproxy.process.control import Source
 from entryproxy.process.worker import Server, WorkerContext
-from entryproxy.settings import EdgeLimits, ServeSettings
+from entryproxy.settings import KUBERNETES, EdgeLimits, ServeSettings
 from entryproxy.telemetry.access_log import AccessLog
 from entryproxy.telemetry.counters import WorkerReport
 
 
 def serve(settings: ServeSettings) -> int:
     """Serve in the foreground until a signal ends it; the exit status."""
-    return pod.run(settings, _make_server, _make_source)
+    return pod.run(settings, _make_server, _make_source, _make_compiler)
 
 
 def _make_server(context: WorkerContext, report: WorkerReport, access_log: AccessLog) -> Server:
@@ -24,4 +26,13 @@ def _make_server(context: WorkerContext, report: WorkerReport, access_log: Acces
 
 
 def _make_source(settings: ServeSettings) -> Source:
-    return FolderSource(settings.source, namespace=settings.namespace)
+    if settings.source != KUBERNETES:
+        return FolderSource(settings.source, namespace=settings.namespace)
+    # Only what follows a cluster pays for its libraries, and only in the control process.
+    from entryproxy.config.kubernetes.source import KubernetesSource
+
+    return KubernetesSource(namespace=settings.namespace, kubeconfig=settings.kubeconfig, context=settings.context)
+
+
+def _make_compiler(settings: ServeSettings) -> Compiler:
+    return Compiler(parse_yaml, endpoints_known=settings.source == KUBERNETES)

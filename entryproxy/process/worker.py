@@ -21,7 +21,7 @@ import uvloop
 
 from entryproxy import tasks
 from entryproxy.model.snapshot import Change, Snapshot
-from entryproxy.process import link, messages
+from entryproxy.process import collector, link, messages
 from entryproxy.process.channel import Channel
 from entryproxy.process.sockets import WorkerSockets
 from entryproxy.settings import ServeSettings
@@ -159,7 +159,8 @@ class Worker:
 
     def _apply(self, change: Change) -> None:
         try:
-            self._server.apply(change)
+            with collector.bulk(len(change.tenants)):
+                self._server.apply(change)
         except Exception as error:
             # Whatever the defect is, the previous snapshot is whole and traffic goes on with it.
             _log.exception("generation %d was not put in force", change.generation)

@@ -15,6 +15,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from entryproxy.compiler.compile import Compiler
+from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.objects import LabelledConfigMap, LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Change, Snapshot
@@ -123,7 +125,7 @@ def main(source: str, workers: str, drain_delay: str = "0", drain_timeout: str =
         drain_delay_seconds=float(drain_delay),
         drain_timeout_seconds=float(drain_timeout),
     )
-    return pod.run(settings, FakeServer, FakeSource)
+    return pod.run(settings, FakeServer, FakeSource, lambda _: Compiler(parse_yaml))
 
 
 if __name__ == "__main__":
