@@ -30,6 +30,8 @@ from tests.certificates import Authority
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import ControlPlane
 
+BUSY = "busy"
+"""The tenant whose traffic is measured."""
 TRAFFIC_RATE = 400.0
 TRAFFIC_CONNECTIONS = 16
 _PATCH = "application/merge-patch+json"
@@ -51,9 +53,10 @@ class Bench:
         """Everything that is there before the entry starts."""
         self.cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         await self.cluster.create_many(objects.platform(self.authority))
+        await self.cluster.create_many(objects.tenants(self.authority, iter([BUSY]), self.gateway))
         ids = (f"t{number}" for number in range(self.options.tenants))
         began = time.monotonic()
-        count = await self.cluster.create_many(objects.tenants(self.authority, ids, self.gateway))
+        count = await self.cluster.create_many(objects.tenants(self.authority, ids))
         print(f"{count} objects made in {time.monotonic() - began:.0f} s", flush=True)
 
     def start_entry(self) -> Child:
@@ -157,21 +160,21 @@ class Bench:
 
     async def _patch(self, session: aiohttp.ClientSession, number: int, *, labelled: bool) -> None:
         tenant = f"t{number % self.options.tenants}" if labelled else f"unlabelled{number % 100}"
-        change = {"data": objects.tenant_config(tenant, self.gateway, connections=number)["data"]}
+        change = {"data": objects.tenant_config(tenant, connections=1 + number)["data"]}
         async with session.patch(objects.path_of(tenant), data=json.dumps(change)) as answer:
             assert answer.status == 200, await answer.text()
 
     async def make_unlabelled(self) -> None:
         """ConfigMaps that concern nobody, to change for comparison."""
         for number in range(100):
-            document = objects.tenant_config(f"unlabelled{number}", self.gateway)
+            document = objects.tenant_config(f"unlabelled{number}")
             del document["metadata"]["labels"]
             self.cluster.api.create(document)
 
     # -- traffic
 
     def _traffic(self, seconds: float) -> subprocess.Popen[str]:
-        arguments = [str(self.https_port), host_of("t0"), str(TRAFFIC_RATE), str(seconds), str(TRAFFIC_CONNECTIONS)]
+        arguments = [str(self.https_port), host_of(BUSY), str(TRAFFIC_RATE), str(seconds), str(TRAFFIC_CONNECTIONS)]
         return subprocess.Popen(
             [sys.executable, "-m", "bench.cluster.paced", *arguments],
             stdout=subprocess.PIPE,

@@ -17,18 +17,27 @@ def platform(authority: Authority) -> Iterator[dict[str, Any]]:
     yield _made_now(secret("wildcard", "system", pair.chain_pem, pair.key_pem))
 
 
-def tenants(authority: Authority, ids: Iterator[str], gateway: str) -> Iterator[dict[str, Any]]:
-    """A ConfigMap and a Secret with a P-256 key of its own for each tenant, all with the same gateway address."""
+def tenants(authority: Authority, ids: Iterator[str], gateway: str = "") -> Iterator[dict[str, Any]]:
+    """A ConfigMap and a Secret with a P-256 key of its own for each tenant. gateway: "host:port" for tenants that get
+    traffic, "" for the Service of the usual name."""
     for tenant in ids:
         yield tenant_config(tenant, gateway)
-        pair = authority.issue(f"*.{tenant}.{SYSTEM_DOMAIN}", f"{tenant}.{SYSTEM_DOMAIN}")
+        names = (f"*.{tenant}.{SYSTEM_DOMAIN}", f"{tenant}.{SYSTEM_DOMAIN}", domain_of(tenant))
+        pair = authority.issue(*names)
         yield _made_now(secret(f"{tenant}-tls", tenant, pair.chain_pem, pair.key_pem))
 
 
-def tenant_config(tenant: str, gateway: str, connections: int = 0) -> dict[str, Any]:
-    """A tenant's ConfigMap; `connections` is what the bench changes."""
-    spec = {"gateway": {"addresses": [gateway]}, "limits": {"connections": connections}}
+def tenant_config(tenant: str, gateway: str = "", connections: int = 500) -> dict[str, Any]:
+    """A tenant's ConfigMap as operators write them; `connections` is what the bench changes."""
+    spec: dict[str, Any] = {"domains": [domain_of(tenant)], "limits": {"connections": connections}}
+    if gateway:
+        spec["gateway"] = {"addresses": [gateway]}
     return _made_now(config_map(tenant, tenant, tenant=spec))
+
+
+def domain_of(tenant: str) -> str:
+    """Its custom domain."""
+    return f"app.{tenant}.example.org"
 
 
 def path_of(tenant: str) -> str:
