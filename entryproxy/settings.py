@@ -10,13 +10,22 @@ import dataclasses
 import os
 from collections.abc import Mapping
 
+KUBERNETES = "kubernetes"
+"""The source that is no folder."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
-    """How one pod serves. Ports of 0 ask the kernel for a free one; the supervisor prints what it got."""
+    """How one pod serves. Ports of 0 ask the kernel for a free one; the supervisor prints what it got.
+
+    source: a folder, or "kubernetes". namespace: of the entry in the cluster, of a folder's objects that name none.
+    kubeconfig, context: which cluster, "" for the pod's own or the kubeconfig's default. zone: where the pod runs.
+    """
 
     source: str
     namespace: str = "higress-system"
+    kubeconfig: str = ""
+    context: str = ""
     bind: str = "0.0.0.0"  # noqa: S104 - a front door listens everywhere unless told otherwise
     https_port: int = 8443
     http_port: int = 8080
@@ -25,6 +34,7 @@ class ServeSettings:
     workers: int = 1
     proxy_protocol: bool = False
     state_dir: str | None = None
+    zone: str = ""
     drain_delay_seconds: float = 5.0
     drain_timeout_seconds: float = 30.0
 
@@ -64,7 +74,12 @@ class EdgeLimits:
     ejection_failures: int = 3
     ejection_base_seconds: float = 1.0
     ejection_seconds_max: float = 60.0
-    resolve_ttl_seconds: float = 10.0
+    slow_start_seconds: float = 30.0
+    resolve_seconds: float = 5.0
+    resolve_concurrent_max: int = 64
+    resolve_ttl_seconds_min: float = 1.0
+    resolve_ttl_seconds_max: float = 60.0
+    resolve_retry_seconds: float = 2.0
     # -- what a worker remembers
     tls_contexts_max: int = 1_024
     remembered_heads_max: int = 1_024
@@ -75,3 +90,15 @@ def from_environment(option: str, environment: Mapping[str, str] | None = None) 
     """The value of `ENTRYPROXY_<OPTION>` for the long option name `option` ("https-port"), or None when unset."""
     values = os.environ if environment is None else environment  # noqa: TID251
     return values.get("ENTRYPROXY_" + option.upper().replace("-", "_"))
+
+
+def is_in_pod(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether Kubernetes told this process where its API server is, as it does in every pod."""
+    values = os.environ if environment is None else environment  # noqa: TID251
+    return bool(values.get("KUBERNETES_SERVICE_HOST"))
+
+
+def kubeconfig_files(environment: Mapping[str, str] | None = None) -> str:
+    """Where a kubeconfig is when nobody says: `KUBECONFIG`, several with ":" between them, else ~/.kube/config."""
+    values = os.environ if environment is None else environment  # noqa: TID251
+    return values.get("KUBECONFIG") or "~/.kube/config"

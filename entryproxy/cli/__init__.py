@@ -9,7 +9,8 @@ import argparse
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from entryproxy.cli import check, explain, serve
+from entryproxy.cli import check, explain, migrate, serve, tenant
+from entryproxy.cli.output import CommandError, complain
 from entryproxy.demo import command as demo
 
 
@@ -20,7 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args(argv)
     except SystemExit as end:  # argparse has printed its help (0) or what is wrong (2)
         return end.code if isinstance(end.code, int) else 2
-    status: int = args.run(args)
+    try:
+        status: int = args.run(args)
+    except CommandError as error:
+        complain(str(error))
+        return error.status
     return status
 
 
@@ -32,6 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("entryproxy"))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, demo, check, explain):
+    for command in (serve, demo, check, explain, tenant, migrate):
         command.add_parser(commands)
     return parser

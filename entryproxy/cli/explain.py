@@ -1,15 +1,14 @@
-"""`entryproxy explain HOST DIR`: what a client that asks for a host would meet, or why it is refused."""
+"""`entryproxy explain HOST [DIR]`: what a client that asks for a host would meet, or why it is refused."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from collections.abc import Iterator
 
-import msgspec
-
-from entryproxy.cli.check import add_folder_argument, add_output_argument, compile_folder, folder_of
+from entryproxy.cli import words
+from entryproxy.cli.cluster import add_cluster_options
+from entryproxy.cli.judging import add_folder_argument, judge
+from entryproxy.cli.output import CommandError, add_output_argument, complain_of, print_document, print_fields, several
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.routing.explain import CertificateView, Explanation, explain
 
@@ -20,31 +19,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "explain",
         help="certificate, tenant, gateway and limits of a host, or the reason for refusal",
         description="What a client that asks for HOST would meet. Exit 1 when it is refused.",
+        allow_abbrev=False,
     )
     parser.add_argument("host", metavar="HOST")
     add_folder_argument(parser)
-    add_output_argument(parser)
+    add_cluster_options(parser)
+    add_output_argument(parser, "text", "json")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when the host is served, 1 when it is refused or nothing is in force, 2 when there is no folder."""
-    folder = folder_of(args)
-    if folder is None:
-        return 2
-    compilation, findings = compile_folder(folder)
+    """0 when the host is served, 1 when it is refused; raises CommandError, also when nothing is in force at all."""
+    judgement = judge(args)
+    compilation = judgement.compilation
     if compilation.platform is None:
-        for one in findings:
-            print(one, file=sys.stderr)
-        print("entryproxy: no settings are in force, so nothing is served", file=sys.stderr)
-        return 1
+        complain_of(judgement.findings)
+        raise CommandError("no settings are in force, so nothing is served")
     snapshot = Snapshot.build(compilation.platform, compilation.tenants.values())
-    explanation = explain(snapshot, findings, args.host, time.time())
+    explanation = explain(snapshot, judgement.findings, args.host, judgement.now)
     if args.output == "json":
-        print(msgspec.json.encode(explanation).decode())
+        print_document(explanation, args.output)
     else:
-        for label, text in _lines(explanation):
-            print(f"{label:<13}{text}")
+        print_fields(_lines(explanation))
     return 0 if explanation.outcome == "served" else 1
 
 
@@ -63,16 +59,14 @@ def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
         yield "tenant", f"{one.tenant} ({one.domain_type} host)"
         if one.service:
             yield "service", one.service
-        verified = f", certificate for {one.gateway.server_name}" if one.gateway.server_name else ""
-        yield "gateway", f"{', '.join(one.gateway.addresses)} ({one.gateway.protocol}{verified})"
+        yield from several("gateway", words.gateway(one.gateway))
         yield "port 80", "redirects to https" if one.https_redirect else "is served"
     if one.hsts:
         yield "hsts", one.hsts
     if one.limits is not None:
-        yield "limits", _limits(one)
+        yield "limits", words.limits(one.limits)
     if one.timeouts is not None:
-        wait = one.timeouts
-        yield "timeouts", f"connect {wait.connect:g} s, first byte {wait.first_byte:g} s, idle {wait.idle:g} s"
+        yield "timeouts", words.timeouts(one.timeouts)
     for finding in one.findings:
         yield "finding", str(finding)
 
@@ -87,14 +81,3 @@ _OUTCOMES = {
 def _describe(certificate: CertificateView) -> str:
     covered = "" if certificate.covered else "; does NOT cover this host, the client judges"
     return f"Secret {certificate.source} of {certificate.owner}{covered}"
-
-
-def _limits(one: Explanation) -> str:
-    if one.limits is None:
-        return ""
-    parts = (
-        ("request body", one.limits.request_body_bytes, "bytes"),
-        ("rate", one.limits.requests_per_second, "requests per second"),
-        ("concurrent requests", one.limits.connections, ""),
-    )
-    return ", ".join(f"{name} {f'{value} {unit}'.strip() if value else 'unlimited'}" for name, value, unit in parts)

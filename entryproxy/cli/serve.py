@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from entryproxy.cli import options
@@ -18,9 +17,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "serve", help="serve traffic", description="Serve traffic until a signal ends it.", allow_abbrev=False
     )
     defaults = ServeSettings(source="")
-    options.add_option(parser, "source", _source, None, "a folder of Kubernetes objects, watched", metavar="DIR")
     options.add_option(
-        parser, "namespace", _namespace, defaults.namespace, "namespace of objects that name none", metavar="NAME"
+        parser,
+        "source",
+        _source,
+        None,
+        "the cluster, or a folder of Kubernetes objects; watched",
+        metavar="kubernetes|DIR",
+    )
+    options.add_option(
+        parser,
+        "namespace",
+        _namespace,
+        defaults.namespace,
+        "namespace of the entry, and of a folder's objects that name none",
+        metavar="NAME",
+    )
+    options.add_option(parser, "kubeconfig", str, "", "leads to the cluster, instead of the pod's own", metavar="FILE")
+    options.add_option(parser, "context", str, "", "of the kubeconfig, when it isn't the current one", metavar="NAME")
+    options.add_option(
+        parser, "zone", str, "", "zone of this pod: endpoints in it are preferred when they have one", metavar="NAME"
     )
     options.add_option(parser, "bind", options.address, defaults.bind, "where to accept traffic", metavar="ADDRESS")
     options.add_option(parser, "https-port", options.port, str(defaults.https_port), "TLS port", metavar="PORT")
@@ -71,9 +87,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Serve in the foreground; the exit status."""
-    if args.source == "kubernetes":
-        print("entryproxy serve: --source kubernetes is not supported yet; give a folder", file=sys.stderr)
-        return 2
     from entryproxy.process.serve import serve  # commands that only read a folder need none of what serves
 
     return serve(settings_from(args))
@@ -84,6 +97,9 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
     return ServeSettings(
         source=args.source,
         namespace=args.namespace,
+        kubeconfig=args.kubeconfig,
+        context=args.context,
+        zone=args.zone,
         bind=args.bind,
         https_port=args.https_port,
         http_port=args.http_port,

@@ -34,11 +34,17 @@ class CertificateView(View, frozen=True, kw_only=True):
 
 
 class GatewayView(View, frozen=True, kw_only=True):
-    """Where requests go. server_name: what the gateway's certificate must carry, only for protocol "https"."""
+    """Where requests go. server_name: what the gateway's certificate must carry, only for protocol "https".
+
+    service: "namespace/name" with `balance: endpoints`, else "". endpoints: its pods, which are dialled instead of the
+    addresses; None when they are not known.
+    """
 
     addresses: tuple[str, ...]
     protocol: str
     server_name: str = ""
+    service: str = ""
+    endpoints: tuple[str, ...] | None = None
 
 
 class Explanation(View, frozen=True, kw_only=True):
@@ -88,14 +94,22 @@ def explain(snapshot: Snapshot, findings: Iterable[Finding], host: str, now: flo
     return explanation
 
 
+def view_gateway(tenant: Tenant) -> GatewayView:
+    """Where requests of a tenant go."""
+    service, endpoints = tenant.gateway_service, tenant.gateway_endpoints
+    return GatewayView(
+        addresses=tenant.gateway_addresses,
+        protocol=tenant.gateway_protocol,
+        server_name=tenant.gateway_name if tenant.gateway_protocol == "https" else "",
+        service=f"{service.namespace}/{service.name}" if service is not None else "",
+        endpoints=tuple(one.address for one in endpoints) if endpoints is not None else None,
+    )
+
+
 def _view_tenant(tenant: Tenant) -> dict[str, object]:
     return {
         "tenant": tenant.id,
-        "gateway": GatewayView(
-            addresses=tenant.gateway_addresses,
-            protocol=tenant.gateway_protocol,
-            server_name=tenant.gateway_name if tenant.gateway_protocol == "https" else "",
-        ),
+        "gateway": view_gateway(tenant),
         "https_redirect": tenant.https_redirect,
         "hsts": tenant.hsts,
         "limits": tenant.limits,

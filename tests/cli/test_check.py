@@ -41,9 +41,13 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [["check"], ["explain", "a.b"]])
-def test_usage(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     assert main(command) == 2
-    assert "cluster" in capsys.readouterr().err
+    assert "no way to a cluster: There is no kubeconfig at" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "missing")]) == 2
     assert "is not a folder" in capsys.readouterr().err
     assert main([*command, "-o", "xml", str(tmp_path)]) == 2

@@ -23,6 +23,9 @@ OPTIONS = {
     "admin-port": "9999",
     "admin-bind": "127.0.0.1",
     "namespace": "entry",
+    "kubeconfig": "/etc/kubeconfig",
+    "context": "prod",
+    "zone": "eu-1a",
     "workers": "7",
     "proxy-protocol": "on",
     "state-dir": "/var/lib/entry",
@@ -69,6 +72,9 @@ def test_every_option_as_an_argument_or_from_the_environment(monkeypatch: pytest
     wanted = ServeSettings(
         source=".",
         namespace="entry",
+        kubeconfig="/etc/kubeconfig",
+        context="prod",
+        zone="eu-1a",
         bind="::1",
         https_port=443,
         http_port=0,
@@ -108,9 +114,9 @@ def test_bad_values_name_the_option(
     assert repr(value) in said
 
 
-def test_the_cluster_is_not_a_source_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--source", "kubernetes"]) == 2
-    assert "--source kubernetes is not supported yet" in capsys.readouterr().err
+def test_the_cluster_as_source() -> None:
+    wanted = settings("--source", "kubernetes", "--kubeconfig", "a", "--context", "b")
+    assert (wanted.source, wanted.kubeconfig, wanted.context) == ("kubernetes", "a", "b")
 
 
 def test_brackets_around_an_address_are_taken_off() -> None:

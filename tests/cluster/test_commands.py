@@ -48,7 +48,7 @@ def test_the_life_of_a_tenant(operator: Operator, certify: Callable[..., str]) -
 def test_rendered_objects_are_what_add_would_write(operator: Operator, certify: Callable[..., str]) -> None:
     pair = certify("t1-tls", "app.customer.com")
     wanted = ["t1", "--domain", "app.customer.com", "--connections", "5", "--certificate", pair]
-    operator.cluster.apply(operator.render(*wanted, "--show-keys"))
+    operator.cluster.apply(operator.render(*wanted, "--with-secrets"))
     rendered = operator.data("t1"), operator.data("t1-tls", "secrets")
     operator.tenant("remove", "t1", "--yes")
     assert operator.tenant("add", *wanted) == 0
@@ -92,6 +92,9 @@ def test_rights_in_the_namespace_are_enough(operator: Operator, capsys: pytest.C
     kubeconfig = allow(operator.cluster, operator.namespace, "keeper", rules)
     keeper = Operator(operator.cluster, operator.namespace, capsys, kubeconfig)
     assert keeper.tenant("add", "t1") == 0
+    assert keeper.run("check") == 0
+    assert "EndpointSlice" not in keeper.out
+    assert keeper.tenant("add", "t1", "--balance", "endpoints") == 0
     assert keeper.run("check") == 0
     assert "warning: EndpointSlices */?: Left out, you may not list" in keeper.out
     assert keeper.tenant("remove", "t1", "--yes") == 0

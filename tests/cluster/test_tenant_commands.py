@@ -156,6 +156,18 @@ def test_a_document_that_cannot_be_read_is_left_alone(operator: Operator) -> Non
     assert "tenant.yaml can't be changed, mend it first: line 2" in operator.err
 
 
+def test_a_gateway_that_is_there_is_not_missed(operator: Operator) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "gateway", "namespace": operator.namespace}}
+    operator.cluster.api.create({**service, "spec": {"ports": [{"port": 80}]}})
+    wanted = ["--gateway-namespace", operator.namespace, "--gateway-service"]
+    assert operator.tenant("add", "t1", *wanted, "gateway") == 0
+    assert "there is no Service" not in operator.err
+    assert operator.tenant("add", "t1", *wanted, "other") == 0
+    assert f"there is no Service {operator.namespace}/other yet" in operator.err
+    assert operator.tenant("add", "t1", "--address", "192.0.2.1:80") == 0
+    assert "there is no Service" not in operator.err
+
+
 # -- two administrators at the same moment
 
 

@@ -28,18 +28,20 @@ from entryproxy.telemetry.histogram import Histogram
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+COMMANDS = (ROOT / "docs/commands.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 CONTRACT = (ROOT / "docs/contract.md").read_text()
 
 
-def options() -> Iterator[tuple[str, str]]:
-    """Every (command, long option)."""
-    commands = next(one for one in _parser()._actions if isinstance(one, argparse._SubParsersAction))
-    for name, parser in commands.choices.items():
-        for action in parser._actions:
-            for option in action.option_strings:
-                if option.startswith("--") and option != "--help":
-                    yield name, option
+def options(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tuple[str, str]]:
+    """Every (command, long option), those of a command's own commands too: ("tenant add", "--domain")."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from options(inner, f"{command} {name}".strip())
+        for option in action.option_strings:
+            if command and option.startswith("--") and option != "--help":
+                yield command, option
 
 
 def section(text: str, heading: str) -> str:
@@ -49,9 +51,9 @@ def section(text: str, heading: str) -> str:
     return match[1]
 
 
-@pytest.mark.parametrize(("command", "option"), list(options()))
+@pytest.mark.parametrize(("command", "option"), list(options(_parser())))
 def test_options_with_their_variables(command: str, option: str) -> None:
-    rows = section(CONFIGURATION, f"entryproxy {command}")
+    rows = section(CONFIGURATION + COMMANDS, f"entryproxy {command}")
     row = next((line for line in rows.splitlines() if f"{option} " in line or f"{option}`" in line), None)
     assert row is not None
     assert "`ENTRYPROXY_" + option[2:].upper().replace("-", "_") + "`" in row

@@ -4,8 +4,8 @@ import msgspec
 
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
-from entryproxy.model.tenant import Limits
-from entryproxy.routing.explain import explain
+from entryproxy.model.tenant import GatewayEndpoint, GatewayService, Limits, Tenant
+from entryproxy.routing.explain import explain, view_gateway
 from tests.routing.snapshots import DOMAIN, NOW, certificate, snapshot, tenant
 
 PLATFORM = certificate(SYSTEM, f"*.{DOMAIN}")
@@ -53,6 +53,15 @@ def test_findings_of_the_tenant_and_of_the_host_only() -> None:
     findings = [finding("t1", "mine"), finding("t2", 'lost "app.customer.com"'), finding("t3", "other")]
     assert explain(SNAPSHOT, findings, "app.customer.com", NOW).findings == tuple(findings[:2])
     assert explain(SNAPSHOT, findings, f"t3.{DOMAIN}", NOW).findings == (findings[2],)
+
+
+def test_pods_that_are_dialled_instead() -> None:
+    service = GatewayService("ns", "gateway", "http")
+    endpoints = (GatewayEndpoint(address="10.0.0.1:80"), GatewayEndpoint(address="10.0.0.2:80", draining=True))
+    view = view_gateway(Tenant(id="t", gateway_addresses=(), gateway_service=service, gateway_endpoints=endpoints))
+    assert (view.addresses, view.service, view.endpoints) == ((), "ns/gateway", ("10.0.0.1:80", "10.0.0.2:80"))
+    known = view_gateway(Tenant(id="t", gateway_addresses=("a:80",), gateway_service=service))
+    assert (known.service, known.endpoints) == ("ns/gateway", None)
 
 
 def test_no_key_material() -> None:

@@ -1,0 +1,81 @@
+"""`entryproxy tenant remove ID`: the labelled objects of a tenant, deleted in an order that clients don't notice."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from entryproxy.authoring.objects import Manifest
+from entryproxy.authoring.ownership import obstacles
+from entryproxy.cli import options, words
+from entryproxy.cli.cluster import add_cluster_options, on_cluster
+from entryproxy.cli.output import CommandError, complain
+from entryproxy.cli.tenant.wishing import add_id_argument
+
+if TYPE_CHECKING:
+    from entryproxy.cli.access import ClusterAccess
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "remove",
+        help="delete the labelled objects of a tenant from the cluster",
+        description="Delete the ConfigMap and the Secrets with the label of a tenant from the namespace of the entry. "
+        "Its gateway is not touched.",
+        allow_abbrev=False,
+    )
+    add_id_argument(parser)
+    add_cluster_options(parser)
+    options.add_switch(parser, "keep-secrets", "leave the tenant's certificates")
+    options.add_switch(parser, "yes", "don't ask")
+    options.add_switch(parser, "dry-run", "let the API server try it, and change nothing")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when nothing is left, also when nothing was there; raises CommandError."""
+    found = on_cluster(args, lambda access: _find(access, args))
+    if not found:
+        complain(f"no object in namespace {args.namespace} has the label of tenant {args.id}: nothing to remove")
+        return 0
+    for one in found:
+        for reason in obstacles(one["metadata"]):
+            complain(f"warning: {_name(one)} {reason}")
+    if not args.dry_run and not args.yes:
+        _ask(args.id, found)
+    on_cluster(args, lambda access: _remove(access, found, is_trial=args.dry_run))
+    return 0
+
+
+async def _find(access: ClusterAccess, args: argparse.Namespace) -> list[Manifest]:
+    """The ConfigMap first: with it the tenant ends as a whole, new handshakes are refused and requests under way go on.
+    A tenant that lost its certificates first would for a moment be served with somebody else's."""
+    config_maps = await access.list_of("ConfigMap", args.id)
+    secrets = [] if args.keep_secrets else await access.list_of("Secret", args.id)
+    return config_maps + secrets
+
+
+def _ask(tenant: str, found: list[Manifest]) -> None:
+    """Raises CommandError unless somebody says yes."""
+    for one in found:
+        complain(f"{_name(one)} would be deleted")
+    if not sys.stdin.isatty():
+        raise CommandError("nobody to ask: --yes removes without asking", status=2)
+    try:
+        answer = input(f"Remove tenant {tenant} with {words.count(len(found), 'object')}? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise CommandError("nothing was removed")
+
+
+async def _remove(access: ClusterAccess, found: list[Manifest], *, is_trial: bool) -> None:
+    for one in found:
+        was_there = await access.delete(one, dry_run=is_trial)
+        print(f"{_name(one)} {'deleted' if was_there else 'was gone already'}{' (server dry run)' if is_trial else ''}")
+
+
+def _name(manifest: Manifest) -> str:
+    return f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"

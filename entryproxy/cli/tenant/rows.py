@@ -1,0 +1,140 @@
+"""What the commands say about tenants: public rows, the same for text, JSON and YAML, without key material."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from entryproxy.cli.judging import Judgement
+from entryproxy.console.rows import CertificateRow, Row, certificate_row
+from entryproxy.model.finding import Finding
+from entryproxy.model.hostname import SYSTEM
+from entryproxy.model.objects import LabelledConfigMap, LabelledObject
+from entryproxy.model.tenant import Limits, Tenant, Timeouts
+from entryproxy.model.times import rfc3339
+from entryproxy.routing.explain import GatewayView, view_gateway
+
+State = Literal["InForce", "Rejected", "Undeclared"]
+"""Undeclared: there are certificates, or EndpointSlices, of the tenant, but no ConfigMap declares it."""
+
+_SERVICE_ADDRESS = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc:[0-9]+")
+
+
+class TenantLine(Row, frozen=True, kw_only=True):
+    """One line of the list. source: "namespace/name" of the ConfigMap that declares it, "" without one. created: of
+    that ConfigMap, "" when not known. domains: the custom ones that it owns. errors, warnings: how many findings."""
+
+    id: str
+    state: State
+    source: str
+    created: str
+    domains: tuple[str, ...]
+    gateway: GatewayView | None
+    certificates: tuple[CertificateRow, ...]
+    errors: int
+    warnings: int
+
+
+class TenantSheet(TenantLine, frozen=True, kw_only=True):
+    """All that is known of one tenant. hosts: "*.<its system host>", its system host, then its custom domains.
+    objects: all that carry its label."""
+
+    hosts: tuple[str, ...]
+    https_redirect: bool | None
+    hsts: str
+    limits: Limits | None
+    timeouts: Timeouts | None
+    objects: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def tenant_lines(judgement: Judgement) -> list[TenantLine]:
+    """Every tenant that an object or a finding names, by id."""
+    objects, findings = _objects_by_tenant(judgement), _findings_by_tenant(judgement)
+    ids = (objects.keys() | findings.keys() | judgement.compilation.tenants.keys()) - {SYSTEM, ""}
+    return [TenantLine(**_common(one, judgement, objects.get(one, ()), findings.get(one, ()))) for one in sorted(ids)]
+
+
+def tenant_sheet(tenant_id: str, judgement: Judgement) -> TenantSheet | None:
+    """None when nothing names the tenant."""
+    objects = _objects_by_tenant(judgement).get(tenant_id, ())
+    findings = _findings_by_tenant(judgement).get(tenant_id, ())
+    if not objects and not findings:
+        return None
+    tenant = judgement.compilation.tenants.get(tenant_id)
+    return TenantSheet(
+        **_common(tenant_id, judgement, objects, findings),
+        hosts=_hosts(tenant, judgement),
+        https_redirect=tenant.https_redirect if tenant else None,
+        hsts=tenant.hsts if tenant else "",
+        limits=tenant.limits if tenant else None,
+        timeouts=tenant.timeouts if tenant else None,
+        objects=tuple(sorted(one.reference for one in objects)),
+        findings=tuple(findings),
+    )
+
+
+def service_of(tenant: Tenant) -> tuple[str, str] | None:
+    """Namespace and name of the gateway's Service, None with addresses of its own."""
+    if tenant.gateway_service is not None:
+        return tenant.gateway_service.namespace, tenant.gateway_service.name
+    match = _SERVICE_ADDRESS.fullmatch(tenant.gateway_addresses[0])
+    return (match["namespace"], match["name"]) if match else None
+
+
+def _common(
+    tenant_id: str, judgement: Judgement, objects: Iterable[LabelledObject], findings: Iterable[Finding]
+) -> dict[str, Any]:
+    """The fields that both rows have."""
+    tenant = judgement.compilation.tenants.get(tenant_id)
+    declaring = _declaring(tenant, objects)
+    is_declared = declaring is not None or any(one.object.startswith("ConfigMap ") for one in findings)
+    severities = [one.severity for one in findings]
+    return {
+        "id": tenant_id,
+        "state": "InForce" if tenant else "Rejected" if is_declared else "Undeclared",
+        "source": f"{declaring.namespace}/{declaring.name}" if declaring else "",
+        "created": _seconds(declaring.created) if declaring else "",
+        "domains": tenant.domains if tenant else (),
+        "gateway": view_gateway(tenant) if tenant else None,
+        "certificates": tuple(certificate_row(one, judgement.now) for one in tenant.certificates) if tenant else (),
+        "errors": severities.count("error"),
+        "warnings": severities.count("warning"),
+    }
+
+
+def _seconds(created: str) -> str:
+    return rfc3339(datetime.fromisoformat(created).timestamp()) if created else ""
+
+
+def _declaring(tenant: Tenant | None, objects: Iterable[LabelledObject]) -> LabelledConfigMap | None:
+    """The ConfigMap that is in force, else the oldest one that wants to be."""
+    found = [one for one in objects if isinstance(one, LabelledConfigMap)]
+    for one in found:
+        if tenant is not None and tenant.source == f"{one.namespace}/{one.name}":
+            return one
+    return min(found, key=lambda one: (one.created, one.namespace, one.name), default=None)
+
+
+def _hosts(tenant: Tenant | None, judgement: Judgement) -> tuple[str, ...]:
+    platform = judgement.compilation.platform
+    if tenant is None or platform is None:
+        return ()
+    system_host = f"{tenant.id}.{platform.system_domain}"
+    return "*." + system_host, system_host, *sorted(tenant.domains)
+
+
+def _objects_by_tenant(judgement: Judgement) -> dict[str, list[LabelledObject]]:
+    found: dict[str, list[LabelledObject]] = {}
+    for one in judgement.reading.changed:
+        found.setdefault(one.tenant, []).append(one)
+    return found
+
+
+def _findings_by_tenant(judgement: Judgement) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for one in judgement.findings:
+        found.setdefault(one.tenant, []).append(one)
+    return found

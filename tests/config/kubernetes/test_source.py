@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from entryproxy.config.kubernetes import source as source_module
+from entryproxy.config.kubernetes.client import ClusterClient, CredentialsError
+from entryproxy.config.kubernetes.reflector import Reflector, Timing
+from entryproxy.config.kubernetes.resources import config_maps, endpoint_slices, secrets
+from entryproxy.config.kubernetes.source import KubernetesSource
+from entryproxy.model.reading import Reading
+from tests.config.kubernetes.api import FakeApi, Manifest, config_map, secret, status
+
+CONFIG_MAPS, SECRETS, SLICES = config_maps("ns").path, secrets("ns").path, endpoint_slices().path
+
+
+def endpoint_slice(name: str) -> Manifest:
+    return {**config_map(name), "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": []}
+
+
+async def little_sleep(_: float) -> None:
+    await asyncio.sleep(0.002)
+
+
+def make_source(kubeconfig: str, wall: Callable[[], float] = time.time) -> KubernetesSource:
+    return KubernetesSource(namespace="ns", kubeconfig=kubeconfig, timing=Timing(sleep=little_sleep, wall=wall))
+
+
+@asynccontextmanager
+async def watching(source: KubernetesSource) -> AsyncIterator[AsyncGenerator[float, None]]:
+    async with asyncio.timeout(20), aclosing(source.watch()) as ticks:
+        yield ticks
+
+
+async def load_until(
+    source: KubernetesSource, ticks: AsyncIterator[float], condition: Callable[[Reading], object]
+) -> Reading:
+    """The first reading that is meant."""
+    async for _ in ticks:
+        if condition(reading := source.load()):
+            return reading
+    raise AssertionError("the ticks ended")
+
+
+def references(reading: Reading) -> list[str]:
+    return sorted(one.reference for one in reading.changed)
+
+
+@pytest.fixture
+async def source(api: FakeApi, tmp_path: Path) -> KubernetesSource:
+    await api.put(CONFIG_MAPS, config_map("a"))
+    await api.put(SECRETS, secret("a"))
+    await api.put(SLICES, endpoint_slice("a"))
+    return make_source(api.kubeconfig(tmp_path))
+
+
+async def test_the_first_tick_brings_everything(source: KubernetesSource) -> None:
+    before = time.monotonic()
+    async with watching(source) as ticks:
+        first = await anext(ticks)
+        assert before <= first <= time.monotonic()
+        reading = source.load()
+    assert references(reading) == ["ConfigMap ns/a", "EndpointSlice ns/a", "Secret ns/a"]
+    assert (reading.removed, reading.findings, reading.unread, reading.error) == ((), (), frozenset(), "")
+
+
+async def test_later_readings_are_differences(api: FakeApi, source: KubernetesSource) -> None:
+    async with watching(source) as ticks:
+        await anext(ticks)
+        source.load()
+        assert source.load() == Reading()
+        await api.put(CONFIG_MAPS, config_map("b"))
+        await api.put(SECRETS, secret("a", "new"))
+        await api.delete(CONFIG_MAPS, "a")
+        seen: list[str] = []
+        while len(seen) < 3:
+            await anext(ticks)
+            reading = source.load()
+            seen += [*references(reading), *(f"gone: {one}" for one in reading.removed)]
+        assert sorted(seen) == ["ConfigMap ns/b", "Secret ns/a", "gone: ConfigMap ns/a"]
+
+
+async def test_a_burst_is_one_tick(api: FakeApi, source: KubernetesSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "SETTLE_QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(source_module, "SETTLE_LONGEST_SECONDS", 20.0)
+    async with watching(source) as ticks:
+        await anext(ticks)
+        source.load()
+        for number in range(50):
+            await api.put(CONFIG_MAPS, config_map(f"c{number}"))
+        await anext(ticks)
+        assert len(source.load().changed) == 50
+
+
+async def test_half_a_configuration_is_never_handed_over(api: FakeApi, source: KubernetesSource) -> None:
+    api.fail(status(503, "ServiceUnavailable", "busy"), times=10_000, when=lambda request: request.path == SECRETS)
+    async with watching(source) as ticks:
+        await anext(ticks)
+        reading = source.load()
+        assert reading.changed == ()
+        assert reading.unread == {""}
+        (finding,) = reading.findings
+        assert finding.object == "Secrets ns/?"
+        assert reading.error == str(finding)
+        api.heal()
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert len(reading.changed) == 3
+        assert (reading.unread, reading.error) == (frozenset(), "")
+
+
+async def test_endpoint_slices_that_are_forbidden_hold_up_nobody(api: FakeApi, source: KubernetesSource) -> None:
+    api.fail(status(403, "Forbidden", "no"), times=10_000, when=lambda request: request.path == SLICES)
+    async with watching(source) as ticks:
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert references(reading) == ["ConfigMap ns/a", "Secret ns/a"]
+        assert [(one.severity, one.reason) for one in reading.findings] == [("warning", "Forbidden")]
+        assert reading.error == ""
+        api.heal()
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert references(reading) == ["EndpointSlice ns/a"]
+        assert reading.findings == ()
+
+
+async def test_endpoint_slices_that_do_not_come_are_waited_for_a_moment(
+    api: FakeApi, source: KubernetesSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "PATIENCE_SECONDS", 0.2)
+    api.fail(status(500, "InternalError", "no"), times=10_000, when=lambda request: request.path == SLICES)
+    async with watching(source) as ticks:
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert references(reading) == ["ConfigMap ns/a", "Secret ns/a"]
+        assert reading.error == ""
+
+
+async def test_out_of_reach_in_the_middle(api: FakeApi, tmp_path: Path) -> None:
+    offset = 0.0
+    source = make_source(api.kubeconfig(tmp_path), lambda: time.time() + offset)
+    await api.put(SECRETS, secret("a"))
+    async with watching(source) as ticks:
+        await load_until(source, ticks, lambda reading: reading.changed)
+        api.fail(status(500, "InternalError", "etcd is away"), times=100_000)
+        api.cut()
+        await asyncio.sleep(0.05)
+        offset = 60.0
+        reading = await load_until(source, ticks, lambda reading: len(reading.findings) == 3)
+        assert "etcd is away" in reading.error
+        assert (reading.changed, reading.removed, reading.unread) == ((), (), frozenset())
+        api.heal()
+        reading = await load_until(source, ticks, lambda reading: not reading.findings)
+        assert reading == Reading()
+
+
+async def test_an_unreadable_object(api: FakeApi, source: KubernetesSource) -> None:
+    async with watching(source) as ticks:
+        await load_until(source, ticks, lambda reading: reading.changed)
+        await api.put(SECRETS, {**secret("a"), "data": {"tls.key": "%"}})
+        await anext(ticks)
+        reading = source.load()
+        assert (reading.changed, reading.removed) == ((), ())
+        assert reading.unread == {"Secret ns/a"}
+        assert [(one.reason, one.field) for one in reading.findings] == [("InvalidObject", "data.tls.key")]
+        assert reading.error == ""
+
+
+async def test_without_credentials_it_keeps_trying(api: FakeApi, tmp_path: Path) -> None:
+    source = make_source(str(tmp_path / "kubeconfig"))
+    async with watching(source) as ticks:
+        await anext(ticks)
+        reading = source.load()
+        (finding,) = reading.findings
+        assert (finding.reason, finding.object) == ("UnreachableCluster", "Cluster ?/?")
+        assert "There is no kubeconfig" in finding.message
+        assert reading.error == str(finding)
+        assert reading.unread == {""}
+        api.kubeconfig(tmp_path)
+        reading = await load_until(source, ticks, lambda reading: not reading.error)
+        assert reading == Reading()
+
+
+async def test_a_reload_lists_everything_again(api: FakeApi, source: KubernetesSource) -> None:
+    async with watching(source) as ticks:
+        await load_until(source, ticks, lambda reading: reading.changed)
+        while len(api.watches) < 3:
+            await asyncio.sleep(0.002)
+        api._objects[CONFIG_MAPS].clear()  # and no event tells
+        source.request_reload()
+        reading = await load_until(source, ticks, lambda reading: reading.removed)
+        assert reading.removed == ("ConfigMap ns/a",)
+    assert [len(api.lists(path)) for path in (CONFIG_MAPS, SECRETS, SLICES)] == [2, 2, 2]
+
+
+async def test_credentials_are_asked_for_until_there_are_some() -> None:
+    attempts = 0
+
+    async def no_credentials() -> ClusterClient:
+        nonlocal attempts
+        attempts += 1
+        raise CredentialsError("none")
+
+    source = KubernetesSource(namespace="ns", connect=no_credentials, timing=Timing(sleep=little_sleep))
+    async with watching(source) as ticks:
+        await anext(ticks)
+        while attempts < 3:
+            await asyncio.sleep(0.002)
+
+
+async def test_a_fault_of_ours_is_raised(source: KubernetesSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Reflector, "_watch", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        async with watching(source) as ticks:
+            async for _ in ticks:
+                pass
+
+
+async def test_it_stops_when_nobody_listens(api: FakeApi, source: KubernetesSource) -> None:
+    async with watching(source) as ticks:
+        await anext(ticks)
+        while len(api.watches) < 3:
+            await asyncio.sleep(0.002)
+    async with asyncio.timeout(20):
+        while api.watches:
+            await asyncio.sleep(0.002)
