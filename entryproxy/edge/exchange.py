@@ -265,7 +265,7 @@ class Exchange:
     def answered(self, connection: GatewayConnection, *, keep: bool) -> None:
         """The answer is complete; the connection goes back to the pool if nothing is left in it or owed to it."""
         self._connection = None
-        connection.endpoint.health.succeeded()
+        connection.pool.succeeded(connection.endpoint)
         connection.pool.release(connection, keep=keep and not self._upload_open and not connection.answer_closes)
         self._finish(monotonic())
         self.http.exchange_done(keep_alive=self.keep_alive, body_unread=self._upload_open)

@@ -1,25 +1,24 @@
 """The connections to one tenant's gateway: kept alive between requests, bounded, and led around addresses that fail.
 
-What to try is decided synchronously (`take`, `routing.balance.order`); only dialling awaits, in a task of its own.
+What to try is decided synchronously (`take`, `edge.endpoints`); only dialling awaits, in a task of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import ssl
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from entryproxy.edge.deadlines import Timed
+from entryproxy.edge.endpoints import GatewayEndpoints
+from entryproxy.edge.names import GatewayNames
 from entryproxy.edge.upstream import GatewayConnection
 from entryproxy.errors import EntryError, Source
-from entryproxy.routing.balance import AddressHealth, order
 from entryproxy.tasks import spawn
-from entryproxy.telemetry.access_line import json_text
 
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.endpoints import Endpoint
     from entryproxy.edge.exchange import Exchange
     from entryproxy.model.tenant import Tenant
 
@@ -27,71 +26,50 @@ _TLS_SHUTDOWN_SECONDS = 1.0  # for the gateway's close_notify; until then all th
 _RETRY_AFTER = (("Retry-After", "1"),)
 
 
-class Endpoint:
-    """One address that was dialled: its idle connections (newest last), what is open, and how it fares.
+class GatewayPool:
+    """Gateway connections of one tenant in one worker."""
 
-    text: the address for the access log. wanted: it still is one of the tenant's.
-    """
-
-    __slots__ = ("address", "health", "idle", "in_flight", "open", "text", "wanted")
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.text = json_text(address)
-        self.wanted = True
-        self.idle: dict[GatewayConnection, None] = {}
-        self.open = 0
-        self.in_flight = 0
-        self.health = AddressHealth()
-
-
-class GatewayPool(Timed):
-    """Gateway connections of one tenant in one worker; on the wheel while the names of its addresses need a new
-    look.
-    """
-
-    __slots__ = ("_addresses", "_dialling", "_edge", "_endpoints", "_name", "_only", "_tls", "_turns", "idle_max")
+    __slots__ = ("_dialling", "_edge", "_endpoints", "_name", "_names", "_picked", "_tls", "idle_max")
 
     def __init__(self, edge: EdgeContext, tenant: Tenant) -> None:
-        super().__init__()
         self._edge = edge
-        self._endpoints: dict[str, Endpoint] = {}
-        self._turns = itertools.count()
-        self._only: Endpoint | None = None
         self.idle_max = edge.limits.gateway_idle_connections_max
+        self._endpoints = GatewayEndpoints(edge.limits, edge.zone)
+        self._names = GatewayNames(edge, self._endpoints)
+        self._picked: Endpoint | None = None
         self._dialling = 0
-        self._tls: ssl.SSLContext | None = None
-        self._configure(tenant)
+        self._adopt_protocol(tenant)
+        self._adopt_addresses(tenant)
 
     def reconfigure(self, old: Tenant, new: Tenant) -> None:
         """Follow a changed tenant: new requests dial what it says now; connections that are in use serve their
-        exchange and go.
+        exchange and go where their address is no longer wanted.
         """
         if (
-            old.gateway_addresses == new.gateway_addresses
-            and old.gateway_protocol == new.gateway_protocol
-            and old.gateway_name == new.gateway_name
-            and old.gateway_ca_pem == new.gateway_ca_pem
+            old.gateway_protocol != new.gateway_protocol
+            or old.gateway_name != new.gateway_name
+            or old.gateway_ca_pem != new.gateway_ca_pem
         ):
+            self._endpoints.replace(())
+            self._adopt_protocol(new)
+        elif old.gateway_endpoints == new.gateway_endpoints and old.gateway_addresses == new.gateway_addresses:
             return
-        self._configure(new)
-        self._drop_endpoints(set(self._endpoints))
+        self._adopt_addresses(new)
 
     def retire(self) -> None:
         """The tenant is gone: close what is idle; exchanges under way end as they would."""
-        self._edge.wheel.clear(self)
-        self._drop_endpoints(set(self._endpoints))
+        self._names.forget()
+        self._endpoints.let_go()
 
     # -- decisions
 
     def take(self) -> GatewayConnection | None:
         """An idle connection to the address that is next, or None: then `connect`."""
-        endpoint = self._only
+        endpoint = self._endpoints.only or self._endpoints.pick()
         if endpoint is None:
-            if not self._endpoints:
-                return None
-            endpoint = self._endpoints[self._ordered()[0]]
+            return None
         if not endpoint.idle:
+            self._picked = endpoint
             return None
         connection = endpoint.idle.popitem()[0]
         endpoint.in_flight += 1
@@ -99,12 +77,13 @@ class GatewayPool(Timed):
 
     def connect(self, exchange: Exchange) -> None:
         """Dial for `exchange`, which hears `connected` or `fail`; the next address follows where one refuses."""
-        opened = sum(endpoint.open for endpoint in self._endpoints.values())
-        if opened + self._dialling >= self._edge.limits.gateway_connections_max:
+        picked, self._picked = self._picked, None
+        if self._endpoints.open + self._dialling >= self._edge.limits.gateway_connections_max:
             detail = "All connections to the tenant's gateway are in use."
             exchange.fail(EntryError(503, "gateway_connections", detail, source=Source.ENTRY, headers=_RETRY_AFTER))
             return
-        spawn(self._dial_for(exchange), "dial")
+        self._dialling += 1
+        spawn(self._dial_for(exchange, picked), "dial")
 
     # -- bookkeeping
 
@@ -124,6 +103,7 @@ class GatewayPool(Timed):
     def made(self, connection: GatewayConnection) -> None:
         """`connection` is open."""
         connection.endpoint.open += 1
+        self._endpoints.open += 1
 
     def forget(self, connection: GatewayConnection) -> None:
         """`connection` is about to close while idle."""
@@ -132,30 +112,48 @@ class GatewayPool(Timed):
     def lost(self, connection: GatewayConnection, *, idle: bool) -> None:
         """`connection` is closed, whoever did it."""
         connection.endpoint.open -= 1
+        self._endpoints.open -= 1
         if idle:
             self.forget(connection)
 
     def failed(self, endpoint: Endpoint) -> None:
         """The address refused a connection or broke off before any answer."""
-        limits = self._edge.limits
-        endpoint.health.failed(
-            monotonic(), limits.ejection_failures, limits.ejection_base_seconds, limits.ejection_seconds_max
-        )
+        self._endpoints.failed(endpoint)
+
+    def succeeded(self, endpoint: Endpoint) -> None:
+        """The address answered."""
+        self._endpoints.succeeded(endpoint)
 
     # -- dialling
 
-    async def _dial_for(self, exchange: Exchange) -> None:
-        await self._resolve()
-        addresses = self._addresses
+    async def _dial_for(self, exchange: Exchange, picked: Endpoint | None) -> None:
+        try:
+            connection = await self._dial_in_turn(exchange, picked)
+        except EntryError as error:
+            exchange.fail(error)
+            return
+        finally:
+            self._dialling -= 1
+        if connection is None:
+            return
+        if exchange.done:
+            self.release(connection, keep=True)
+        else:
+            exchange.connected(connection)
+
+    async def _dial_in_turn(self, exchange: Exchange, picked: Endpoint | None) -> GatewayConnection | None:
+        """A connection to the first address that takes one; None when the client left meanwhile.
+
+        Raises EntryError 503 when no address does.
+        """
+        tried: set[Endpoint] = set()
         timed_out = False
-        for address in self._ordered():
-            endpoint = self._endpoints.get(address)
-            if endpoint is None:
-                continue  # reconfigured while we dialled
+        while (endpoint := await self._next(picked, tried)) is not None:
             if exchange.done:
-                return
+                return None
+            tried.add(endpoint)
             try:
-                connection = await self._dial(endpoint, exchange.timeouts.connect)
+                return await self._dial(endpoint, exchange.timeouts.connect)
             except ssl.SSLCertVerificationError:
                 self._note(exchange, endpoint, "gateway_certificate")
             except TimeoutError:
@@ -163,29 +161,28 @@ class GatewayPool(Timed):
                 self._note(exchange, endpoint, "connect_timeout")
             except (OSError, ssl.SSLError):
                 self._note(exchange, endpoint, "connect")
-            else:
-                self._hand_over(connection, exchange)
-                return
-        if exchange.done:
-            return
-        if addresses is not self._addresses:  # reconfigured while we dialled
-            await self._dial_for(exchange)
-        else:
-            reason = "gateway_connect_timeout" if timed_out else "gateway_unreachable"
-            detail = "No gateway of this tenant can be reached."
-            exchange.fail(EntryError(503, reason, detail, source=Source.GATEWAY, headers=_RETRY_AFTER))
+        raise self._nobody(tried, timed_out)
 
-    def _hand_over(self, connection: GatewayConnection, exchange: Exchange) -> None:
-        connection.endpoint.in_flight += 1
-        if exchange.done:  # its client left while we dialled
-            self.release(connection, keep=True)
-        else:
-            exchange.connected(connection)
+    async def _next(self, picked: Endpoint | None, tried: set[Endpoint]) -> Endpoint | None:
+        """What to dial, of the addresses there are by now: `picked`, if it is still good, then whatever is left."""
+        await self._names.refresh()
+        if tried:
+            return self._endpoints.pick_other(tried)
+        return picked if picked is not None and picked.wanted else self._endpoints.pick()
+
+    def _nobody(self, tried: set[Endpoint], timed_out: bool) -> EntryError:
+        if not tried and not self._names:
+            detail = "No pod of this tenant's gateway is ready."
+            return EntryError(503, "no_endpoints", detail, source=Source.GATEWAY, headers=_RETRY_AFTER)
+        reason = "gateway_connect_timeout" if timed_out else "gateway_unreachable"
+        detail = "No gateway of this tenant can be reached."
+        return EntryError(503, reason, detail, source=Source.GATEWAY, headers=_RETRY_AFTER)
 
     async def _dial(self, endpoint: Endpoint, timeout_seconds: float) -> GatewayConnection:
+        """A connection that counts as in flight, as the attempt did: nobody waits where others wait already."""
         host, _, port = endpoint.address.rpartition(":")
         connection = GatewayConnection(self._edge, self, endpoint)
-        self._dialling += 1
+        endpoint.in_flight += 1
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._edge.loop.create_connection(
@@ -196,65 +193,29 @@ class GatewayPool(Timed):
                     server_hostname=self._name if self._tls is not None else None,
                     ssl_shutdown_timeout=_TLS_SHUTDOWN_SECONDS if self._tls is not None else None,
                 )
-        finally:
-            self._dialling -= 1
-        if connection.is_closed:
-            raise ConnectionResetError("the gateway closed the connection as soon as it was open")
+            if connection.is_closed:
+                raise ConnectionResetError("the gateway closed the connection as soon as it was open")
+        except BaseException:
+            endpoint.in_flight -= 1
+            raise
         return connection
 
     def _note(self, exchange: Exchange, endpoint: Endpoint, reason: str) -> None:
         self.failed(endpoint)
         exchange.note_gateway_error(reason, endpoint.address)
 
-    def _ordered(self) -> list[str]:
-        endpoints = self._endpoints
-        health = {address: one.health for address, one in endpoints.items()}
-        in_flight = {address: one.in_flight for address, one in endpoints.items()}
-        return list(order(list(endpoints), health, in_flight, monotonic(), next(self._turns)))
-
-    async def _resolve(self) -> None:
-        """Bring the endpoints up to date with what the addresses' names resolve to."""
-        wanted: dict[str, None] = {}
-        named = False
-        addresses = self._addresses
-        for address in addresses:
-            resolved = await self._edge.resolver.resolve(address)
-            named = named or resolved != [address]
-            wanted.update(dict.fromkeys(resolved))
-        if addresses is not self._addresses:
-            await self._resolve()  # reconfigured meanwhile
-            return
-        if named:
-            self._edge.wheel.set(self, monotonic() + self._edge.limits.resolve_ttl_seconds)
-        if set(wanted) != set(self._endpoints):
-            self._drop_endpoints({address for address in self._endpoints if address not in wanted})
-            for address in wanted:
-                if address not in self._endpoints:
-                    self._endpoints[address] = Endpoint(address)
-            self._find_only()
-
-    def expired(self, now: float) -> None:
-        """What the names resolved to is old: look again while somebody uses it, else at the next dial."""
-        if any(endpoint.open for endpoint in self._endpoints.values()):
-            spawn(self._resolve(), "resolve")
-
-    def _drop_endpoints(self, addresses: set[str]) -> None:
-        for address in addresses:
-            endpoint = self._endpoints.pop(address)
-            endpoint.wanted = False
-            for connection in list(endpoint.idle):
-                connection.close()
-        self._find_only()
-
-    def _find_only(self) -> None:
-        self._only = next(iter(self._endpoints.values())) if len(self._endpoints) == 1 else None
-
     # -- configuration
 
-    def _configure(self, tenant: Tenant) -> None:
-        self._addresses = tenant.gateway_addresses
+    def _adopt_protocol(self, tenant: Tenant) -> None:
         self._name = tenant.gateway_name
         self._tls = gateway_context(tenant.gateway_ca_pem) if tenant.gateway_protocol == "https" else None
+
+    def _adopt_addresses(self, tenant: Tenant) -> None:
+        if tenant.gateway_endpoints is None:
+            self._names.follow(tenant.gateway_addresses)
+        else:
+            self._names.forget()
+            self._endpoints.replace(tenant.gateway_endpoints)
 
 
 def gateway_context(ca_pem: str) -> ssl.SSLContext:

@@ -92,6 +92,7 @@ class EdgeServer:
         await self._context.wait_until_empty(_ABORT_SECONDS)
         for state in self._context.tenants.values():
             state.pool.retire()
+        await self._context.resolver.close()
         self._context.wheel.stop()
         self.settle_accounts()
 

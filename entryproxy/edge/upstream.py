@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from entryproxy.edge.context import EdgeContext
+    from entryproxy.edge.endpoints import Endpoint
     from entryproxy.edge.exchange import Exchange
     from entryproxy.edge.heads import KnownAnswer
-    from entryproxy.edge.pool import Endpoint, GatewayPool
+    from entryproxy.edge.pool import GatewayPool
 
 IDLE, HEAD, LENGTH, CHUNKED, UNTIL_CLOSE, TUNNEL, CLOSED = range(7)
 _INTERIM_ANSWERS_MAX = 16
@@ -189,7 +190,7 @@ class GatewayConnection(Timed, asyncio.Protocol):
             self.resume_reading()
         idle[self] = None
         if endpoint.health.failures or endpoint.health.ejections:
-            endpoint.health.succeeded()
+            self.pool.succeeded(endpoint)
         deadline = now + self._edge.limits.gateway_idle_seconds
         if deadline >= self.looked_at:
             self.deadline = deadline

@@ -9,6 +9,7 @@ import pytest
 
 from entryproxy.edge.budgets import BudgetTable
 from tests.certificates import Authority
+from tests.edge.dns import DnsServer
 from tests.edge.network import World
 
 MakeWorld = Callable[..., World]
@@ -42,3 +43,10 @@ async def make_world(budgets: BudgetTable) -> AsyncIterator[MakeWorld]:
 @pytest.fixture
 async def world(make_world: MakeWorld) -> World:
     return make_world()
+
+
+@pytest.fixture
+async def dns() -> AsyncIterator[DnsServer]:
+    server = await DnsServer.start()
+    yield server
+    server.close()

@@ -12,6 +12,7 @@ from typing import Any, cast
 from entryproxy.edge.budgets import BudgetTable
 from entryproxy.edge.context import EdgeContext
 from entryproxy.edge.http1 import Http1Connection
+from entryproxy.edge.resolver import Answer, ResolveError, Resolver
 from entryproxy.edge.tenants import TenantState
 from entryproxy.edge.tls import TlsTransport
 from entryproxy.edge.transport import ClientTransport
@@ -174,6 +175,26 @@ class FakeLoop:
             transport.lose(ConnectionResetError())
 
 
+class Names(Resolver):
+    """Stands in for the resolver. answers: by host, an error where there is none. gate: shut, look-ups take time."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def set(self, host: str, *addresses: str, ttl: float = 10.0) -> None:
+        self.answers[host] = Answer(addresses, ttl)
+
+    async def look_up(self, host: str) -> Answer:
+        self.asked.append(host)
+        await self.gate.wait()
+        if host not in self.answers:
+            raise ResolveError("no such name")
+        return self.answers[host]
+
+
 class NoSocket:
     """The socket of a FakeTransport: takes options and forgets them."""
 
@@ -217,12 +238,13 @@ class World:
         *tenants: Tenant,
         platform: Platform | None = None,
         proxy_protocol: bool = False,
+        zone: str = "",
         **limits: Any,
     ) -> None:
         self.report = WorkerReport()
         self.log = LogLines()
         self.edge = EdgeContext(
-            ServeSettings(source=".", proxy_protocol=proxy_protocol),
+            ServeSettings(source=".", proxy_protocol=proxy_protocol, zone=zone),
             EdgeLimits(**limits),
             self.report,
             cast(AccessLog, self.log),
@@ -254,8 +276,8 @@ class World:
         self.edge.wheel.turn(monotonic() + seconds)
 
     async def settle(self) -> None:
-        """Let dials end."""
-        for _ in range(6):
+        """Let look-ups and dials end."""
+        for _ in range(12):
             await asyncio.sleep(0)
 
     def client(self, peer: str = "192.0.2.1") -> FakeTransport:
@@ -292,13 +314,12 @@ class World:
             assert report.in_flight == 0
         for state in self.edge.tenants.values():
             assert state.connections == 0
-            for endpoint in state.pool._endpoints.values():
+            connections = [cast(GatewayConnection, one.protocol) for one in self.loop.connections if not one.lost]
+            assert state.pool._dialling == 0
+            assert state.pool._endpoints.open == sum(connection.pool is state.pool for connection in connections)
+            for endpoint in state.pool._endpoints:
                 assert endpoint.in_flight == 0
-                assert endpoint.open == sum(
-                    1
-                    for transport in self.loop.connections
-                    if not transport.lost and cast(GatewayConnection, transport.protocol).endpoint is endpoint
-                )
+                assert endpoint.open == sum(connection.endpoint is endpoint for connection in connections)
         assert self.report.client_connections == len(self.edge.links)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entryproxy.edge.budgets import BudgetTable
-from entryproxy.model.tenant import Limits, Tenant
+from entryproxy.model.tenant import GatewayEndpoint, Limits, Tenant
 from tests.edge.network import FakeTransport, World, answer, make_tenant, request
 
 _ROW = 40
@@ -61,6 +62,7 @@ _EVENTS = st.lists(
         st.tuples(st.just("refuse"), st.just(0), st.just("")),
         st.tuples(st.just("time"), st.integers(0, 400), st.just("")),
         st.tuples(st.just("change"), st.integers(9_001, 9_002), st.just("")),
+        st.tuples(st.just("pods"), st.integers(0, 3**3 - 1), st.just("")),
         st.tuples(st.just("drain"), st.just(0), st.just("")),
     ),
     max_size=30,
@@ -92,6 +94,17 @@ def configured(port: int) -> Tenant:
     )
 
 
+def with_pods(number: int) -> Tenant:
+    """A tenant with up to three pods: each digit to the base of 3 says that one is away, there or draining."""
+    states = [number // 3**digit % 3 for digit in range(3)]
+    endpoints = tuple(
+        GatewayEndpoint(address=f"127.0.0.{digit}:80", draining=state == 2)
+        for digit, state in enumerate(states)
+        if state
+    )
+    return msgspec.structs.replace(configured(9_001), gateway_endpoints=endpoints)
+
+
 class Play:
     """A world, three clients in it and the gateways that were dialled."""
 
@@ -103,6 +116,7 @@ class Play:
             "refuse": lambda _: self.world.loop.refusals.append(ConnectionRefusedError()),
             "time": self.time,
             "change": lambda port: self.world.apply(configured(port)),
+            "pods": lambda number: self.world.apply(with_pods(number)),
             "drain": self.drain,
         }
 
