@@ -40,3 +40,13 @@ def test_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_module_runs() -> None:
     done = subprocess.run([sys.executable, "-m", "entryproxy", "--version"], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout.strip()) == (0, version("entryproxy"))
+
+
+def test_a_reader_that_has_enough_is_no_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "entryproxy", "tenant", "render", "one"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (1, b"")
