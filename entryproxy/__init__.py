@@ -19,6 +19,8 @@ findings of all objects → process.publisher sends every worker what differs �
     preface     pure: what comes before HTTP (PROXY header, ClientHello)
     routing     pure: host → tenant, server name → certificates, order of addresses, rates
     compiler    pure: labelled objects → platform, tenants, findings
+    migrate     pure: ingress-nginx's Ingresses → what becomes of them, labelled objects
+    authoring   pure: what somebody wants of a tenant → labelled objects
     model       frozen data that all of them speak; key material that doesn't print
     settings    every option and limit; the only reader of the environment
     errors      one error type: whose fault, which status, a word for logs and metrics

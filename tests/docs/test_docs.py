@@ -78,7 +78,7 @@ def test_settings_defaults(settings: dataclasses.Field[object], option: str) -> 
     row = next(line for line in section(CONFIGURATION, "entryproxy serve").splitlines() if f"`{option} " in line)
     if settings.name not in ("source", "workers", "proxy_protocol", "state_dir"):
         shown = f"{settings.default:g}" if isinstance(settings.default, float) else str(settings.default)
-        assert f"| `{shown}` |" in row
+        assert (f"| `{shown}` |" if shown else "| none |") in row
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,22 @@ def test_results_of_handshakes() -> None:
     assert [one for one in sorted(results) if f"`{one}`" not in OPERATIONS] == []
 
 
+def reasons_of_sources() -> set[str]:
+    """What stands for the reason of a Finding outside of the compiler, whose words are a closed set."""
+    words = set()
+    for folder in ("config", "process"):
+        for path in (ROOT / "entryproxy" / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.keyword) and node.arg == "reason":
+                    words.add(node.value)
+                elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("(reason, "):
+                    words.add(node.value.elts[0])  # type: ignore[attr-defined]
+    return {str(word.value) for word in words if isinstance(word, ast.Constant)}
+
+
 def test_reasons_of_findings() -> None:
-    reasons = {*get_args(Reason), *words_in_code({"_finding": 0}), "UnreadableFolder", "DuplicateObject", "NotApplied"}
+    reasons = {*get_args(Reason), *words_in_code({"_finding": 0}), *reasons_of_sources()}
+    assert {"UnreadableFolder", "DuplicateObject", "NotApplied", "SuddenDrop", "Forbidden"} <= reasons
     table = section(OPERATIONS, "Findings")
     assert [one for one in sorted(reasons) if re.match("[A-Z]", one) and f"`{one}`" not in table] == []
 
