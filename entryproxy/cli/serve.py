@@ -64,7 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="on|off",
     )
     options.add_option(
-        parser, "state-dir", str, "", "for a cluster's last good configuration; a folder needs none", metavar="DIR"
+        parser, "state-dir", str, "", "where the last good configuration outlives the container", metavar="DIR"
     )
     options.add_option(
         parser,

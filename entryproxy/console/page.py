@@ -134,7 +134,7 @@ def _tenant_cells(row: TenantRow) -> tuple[str, ...]:
             element("a", row.id, href="?" + urlencode({"tenant": row.id})), element("div", row.source, class_="soft")
         ),
         _lines(row.hosts),
-        joined(_lines(row.gateway_addresses), element("div", row.gateway_protocol, class_="soft")),
+        joined(_lines(_gateways(row)), element("div", row.gateway_protocol, class_="soft")),
         words.count(traffic.requests),
         _chip(errors, "bad") if traffic.errors else errors,
         words.count(traffic.in_flight),
@@ -207,6 +207,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
     ]
     table = element("table", element("thead", element("tr", *cells)), element("tbody", *body))
     return element("div", table, class_="scroll")
+
+
+def _gateways(row: TenantRow) -> Sequence[str]:
+    """What is dialled."""
+    if row.gateway_endpoints is None:
+        return row.gateway_addresses
+    return row.gateway_endpoints or (f"no pod of {row.gateway_service} is ready",)
 
 
 def _lines(values: Sequence[str]) -> Html:

@@ -11,14 +11,15 @@ from typing import Literal
 
 import msgspec
 
+from entryproxy.compiler.parsing import EXPIRY_WARNING_SECONDS
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Limits, Tenant, Timeouts
 from entryproxy.model.times import rfc3339
+from entryproxy.routing.explain import view_gateway
 from entryproxy.telemetry.counters import TenantReport, WorkerReport
 
-EXPIRING_DAYS = 21
 _DAY_SECONDS = 86_400
 
 
@@ -38,12 +39,17 @@ class Traffic(Row, frozen=True, kw_only=True):
 
 
 class TenantRow(Row, frozen=True, kw_only=True):
-    """A tenant in force. hosts: "*.<its system host>", its system host, then its custom domains, sorted."""
+    """A tenant in force. hosts: "*.<its system host>", its system host, then its custom domains, sorted.
+
+    gateway_service, gateway_endpoints: as in `routing.explain.GatewayView`.
+    """
 
     id: str
     source: str
     hosts: tuple[str, ...]
     gateway_addresses: tuple[str, ...]
+    gateway_service: str
+    gateway_endpoints: tuple[str, ...] | None
     gateway_protocol: str
     https_redirect: bool
     hsts: str
@@ -69,12 +75,15 @@ class CertificateRow(Row, frozen=True, kw_only=True):
 def tenant_row(tenant: Tenant, system_domain: str, report: WorkerReport) -> TenantRow:
     """A tenant with what it had to do by `report`, the sum over all workers."""
     system_host = f"{tenant.id}.{system_domain}"
+    gateway = view_gateway(tenant)
     return TenantRow(
         id=tenant.id,
         source=tenant.source,
         hosts=("*." + system_host, system_host, *sorted(tenant.domains)),
-        gateway_addresses=tenant.gateway_addresses,
-        gateway_protocol=tenant.gateway_protocol,
+        gateway_addresses=gateway.addresses,
+        gateway_service=gateway.service,
+        gateway_endpoints=gateway.endpoints,
+        gateway_protocol=gateway.protocol,
         https_redirect=tenant.https_redirect,
         hsts=tenant.hsts,
         limits=tenant.limits,
@@ -92,7 +101,7 @@ def certificate_row(certificate: Certificate, now: float) -> CertificateRow:
         state = "expired"
     elif now < certificate.not_before:
         state = "notYetValid"
-    elif days_left < EXPIRING_DAYS:
+    elif certificate.not_after - now < EXPIRY_WARNING_SECONDS:
         state = "expiring"
     return CertificateRow(
         tenant=certificate.owner,

@@ -15,7 +15,7 @@ from entryproxy.console.state import PodState, take
 from entryproxy.console.view import WorkerInfo
 from entryproxy.model.finding import Finding
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.model.tenant import Tenant
+from entryproxy.model.tenant import GatewayEndpoint, GatewayService, Platform, Tenant
 from tests.console import pod
 from tests.console.pod import FakePod
 from tests.support import require_tool
@@ -183,3 +183,26 @@ async def _dump_dom(chromium: str, url: str) -> tuple[str, str]:
                 await process.wait()
     assert process.returncode == 0, errors.decode()
     return output.decode(), errors.decode()
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "shown"),
+    [
+        (None, "g.ns.svc:80"),
+        ((GatewayEndpoint(address="10.0.0.1:80"), GatewayEndpoint(address="10.0.0.2:80")), "10.0.0.1:80 10.0.0.2:80"),
+        ((), "no pod of ns/g is ready"),
+    ],
+)
+def test_the_pods_that_are_dialled_stand_for_their_service(
+    state: PodState, endpoints: tuple[GatewayEndpoint, ...] | None, shown: str
+) -> None:
+    tenant = Tenant(
+        id="t",
+        gateway_addresses=("g.ns.svc:80",),
+        gateway_service=GatewayService("ns", "g", 80),
+        gateway_endpoints=endpoints,
+    )
+    snapshot = Snapshot.build(Platform(system_domain="aigw.example.com"), [tenant])
+    text = text_of(page.render(dataclasses.replace(state, snapshot=snapshot), {}))
+    assert shown in text
+    assert ("g.ns.svc:80" in text) == (endpoints is None)
