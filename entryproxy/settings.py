@@ -66,11 +66,13 @@ class EdgeLimits:
     client_write_high_bytes: int = 65_536
     gateway_write_high_bytes: int = 65_536
     pipelined_bytes_max: int = 65_536
+    hops_max: int = 5
     # -- gateways
     gateway_head_bytes_max: int = 65_536
     gateway_idle_seconds: float = 60.0
     gateway_idle_connections_max: int = 256
     gateway_connections_max: int = 4_096
+    gateway_endpoints_max: int = 1_000
     ejection_failures: int = 3
     ejection_base_seconds: float = 1.0
     ejection_seconds_max: float = 60.0

@@ -10,7 +10,7 @@ from entryproxy.cli.failures import NOT_FOUND, Action, attempt
 from entryproxy.cli.output import CommandError
 from entryproxy.config.kubernetes import resources
 from entryproxy.config.kubernetes.client import ClusterClient
-from entryproxy.config.kubernetes.decode import Decoded
+from entryproxy.config.kubernetes.decode import Decoded, decode_document
 from entryproxy.config.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.config.kubernetes.listing import list_all
 from entryproxy.config.kubernetes.resources import Resource
@@ -53,7 +53,7 @@ class ClusterAccess:
         action = self._action("get", PLURALS[kind], name, namespace)
         with attempt(action):
             try:
-                return _decode(await self.client.get(_path(action)))
+                return decode_document(await self.client.get(_path(action)))
             except ApiError as error:
                 if error.status == NOT_FOUND:
                     return None
@@ -72,7 +72,7 @@ class ClusterAccess:
         found: list[Manifest] = []
         with attempt(action):
             async for page in self.client.list(_path(action), {"labelSelector": f"{TENANT_LABEL}={tenant}"}):
-                found += _decode(page).get("items") or []
+                found += decode_document(page).get("items") or []
         # Lists leave it out of their items.
         return sorted(({**one, "kind": kind} for one in found), key=lambda one: str(one["metadata"]["name"]))
 
@@ -82,7 +82,7 @@ class ClusterAccess:
         query = _DRY_RUN if dry_run else {}
         with attempt(action):
             body = msgspec.json.encode(manifest)
-            return _decode(await self.client.apply(_path(action), body, FIELD_MANAGER, query))
+            return decode_document(await self.client.apply(_path(action), body, FIELD_MANAGER, query))
 
     async def delete(self, manifest: Manifest, *, dry_run: bool) -> bool:
         """Delete this very object, not one that has taken its name since; False when it is gone already."""
@@ -141,11 +141,6 @@ class ClusterAccess:
 def _path(action: Action) -> str:
     collection = f"/api/v1/namespaces/{action.namespace}/{action.resource}"
     return f"{collection}/{action.name}" if action.name else collection
-
-
-def _decode(body: bytes) -> Manifest:
-    manifest: Manifest = msgspec.json.decode(body, type=dict)
-    return manifest
 
 
 def _wants_slices(one: LabelledObject | None) -> bool:

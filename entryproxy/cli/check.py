@@ -8,7 +8,7 @@ from collections import Counter
 from entryproxy.cli import words
 from entryproxy.cli.cluster import add_cluster_options
 from entryproxy.cli.judging import Judgement, add_folder_argument, judge
-from entryproxy.cli.output import add_output_argument, print_document
+from entryproxy.cli.output import add_output_argument, print_document, say
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
         print_document({"findings": findings, "summary": summary}, args.output)
     else:
         for one in findings:
-            print(one)
-        print(_summarize(judgement))
+            say(str(one))
+        say(_summarize(judgement))
     return 1 if errors else 0
 
 

@@ -1,4 +1,7 @@
-"""What commands print: text for people, documents for programs, problems on standard error."""
+"""What commands print: text for people, documents for programs, problems on standard error.
+
+Text for people is printed line by line, without what their terminals would obey: much of it was written by others.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import msgspec
 from entryproxy.cli.options import choice
 from entryproxy.config.yaml_writer import write_yaml
 from entryproxy.model.finding import Finding
+from entryproxy.model.printable import printable
 from entryproxy.settings import from_environment
 
 _COLUMN_GAP = 3
@@ -45,9 +49,14 @@ def print_document(value: object, output: str) -> None:
         print(write_yaml(msgspec.to_builtins(value)), end="")
 
 
+def say(line: str) -> None:
+    """A line of text."""
+    print(printable(line))
+
+
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns as wide as their widest cell, the last one without padding."""
-    lines = [header, *rows]
+    lines = [header, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) + _COLUMN_GAP for column in range(len(header))]
     for line in lines:
         print("".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -58,7 +67,7 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     known = list(fields)
     width = max((len(label) for label, _ in known), default=0) + 2
     for label, text in known:
-        print(f"{label:<{width}}{text}".rstrip())
+        say(f"{label:<{width}}{text}".rstrip())
 
 
 def several(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -68,11 +77,11 @@ def several(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def complain(message: str) -> None:
-    """A sentence on standard error."""
-    print(f"entryproxy: {message}", file=sys.stderr)
+    """A sentence on standard error, with whatever else there is to say in further lines."""
+    print(*map(printable, f"entryproxy: {message}".split("\n")), sep="\n", file=sys.stderr)
 
 
 def complain_of(findings: Iterable[Finding]) -> None:
     """Findings beside the command's own output."""
     for one in findings:
-        print(one, file=sys.stderr)
+        print(printable(str(one)), file=sys.stderr)

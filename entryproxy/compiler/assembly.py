@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import msgspec
 
 from entryproxy.compiler.certificates import CERTIFICATE, CheckedPair
 from entryproxy.compiler.claims import Lost
-from entryproxy.compiler.coverage import is_covered, may_serve
+from entryproxy.compiler.coverage import CustomHosts, is_covered, may_serve
 from entryproxy.compiler.documents import merge
-from entryproxy.compiler.endpoints import gateway_endpoints
 from entryproxy.compiler.findings import error, warning
 from entryproxy.compiler.parsing import Entry
 from entryproxy.compiler.platform import PlatformDraft
@@ -19,8 +18,10 @@ from entryproxy.compiler.tenants import DOCUMENT, TenantDraft
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM, is_under
-from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject
-from entryproxy.model.tenant import Limits, Platform, Tenant, Timeouts
+from entryproxy.model.objects import LabelledObject
+from entryproxy.model.tenant import GatewayEndpoint, Limits, Platform, Tenant, Timeouts
+
+_NAMES_SHOWN = 10
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +36,26 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     defaults: dict[str, Any]
 
 
-def assemble_platform(draft: PlatformDraft, secrets: Sequence[Entry]) -> tuple[Platform, Context, list[Finding]]:
-    """The platform with its certificates, the oldest first, and what tenants take from it."""
+def tenants_concerned(before: Context, after: Context) -> Set[str] | None:
+    """Ids of the tenants to whom the difference may matter, None for all.
+
+    A platform may hold a certificate for each of thousands of tenants; one of them that is renewed concerns one tenant.
+    """
+    if msgspec.structs.replace(before, system_names=after.system_names) != after:
+        return None
+    names = before.system_names ^ after.system_names
+    ids = {name.removesuffix(f".{after.system_domain}").rpartition(".")[2] for name in names}
+    return None if "*" in ids else ids
+
+
+def assemble_platform(
+    draft: PlatformDraft, secrets: Sequence[Entry], before: Platform | None
+) -> tuple[Platform, Context, list[Finding]]:
+    """The platform with its certificates, the oldest first, and what tenants take from it. before: the one in force."""
     findings: list[Finding] = []
     domain = draft.platform.system_domain
-    certificates = attach_certificates(SYSTEM, secrets, (), domain, findings)
+    in_force = before.certificates if before is not None else ()
+    certificates = attach_certificates(SYSTEM, secrets, in_force, (), domain, findings)
     platform = msgspec.structs.replace(draft.platform, certificates=certificates)
     context = Context(
         system_domain=domain,
@@ -54,19 +70,17 @@ def assemble_tenant(
     entry: Entry,
     draft: TenantDraft,
     secrets: Sequence[Entry],
-    slices: Sequence[LabelledEndpointSlice],
+    endpoints: tuple[GatewayEndpoint, ...] | None,
     lost: Lost,
     context: Context,
+    before: Tenant | None,
 ) -> tuple[Tenant, list[Finding]]:
-    """The tenant in force, and what of its ConfigMap and certificates is not."""
+    """The tenant that comes in force, and what of its ConfigMap and certificates does not. endpoints: as in
+    model.tenant.Tenant. before: the tenant as it was in force."""
     findings: list[Finding] = []
-    endpoints = None
-    if draft.service is not None and isinstance(entry.source, LabelledConfigMap):
-        field = f"{DOCUMENT}: $.gateway"
-        endpoints, problems = gateway_endpoints(entry.source, draft.service, slices, field, draft.recalled_endpoints)
-        findings += problems
     domains = _keep_claims(entry.source, draft, lost, context.system_domain, findings)
-    certificates = attach_certificates(draft.id, secrets, domains, context.system_domain, findings)
+    in_force = before.certificates if before is not None else ()
+    certificates = attach_certificates(draft.id, secrets, in_force, domains, context.system_domain, findings)
     tenant = Tenant(
         id=draft.id,
         domains=domains,
@@ -88,26 +102,45 @@ def assemble_tenant(
 
 
 def attach_certificates(
-    owner: str, secrets: Sequence[Entry], domains: tuple[str, ...], system_domain: str, findings: list[Finding]
+    owner: str,
+    secrets: Sequence[Entry],
+    before: Iterable[Certificate],
+    domains: tuple[str, ...],
+    system_domain: str,
+    findings: list[Finding],
 ) -> tuple[Certificate, ...]:
-    """The certificates of these Secrets, oldest object first, each with the names that its owner may serve."""
+    """The certificates of these Secrets, oldest object first, each with the names that its owner may serve.
+
+    before: those in force. One whose Secret holds nothing for its owner any more stays, as far as it is still of use.
+    """
     certificates = []
+    hosts = CustomHosts(domains)
+    last_good = {one.source: one for one in before}
     for entry in secrets:
         pair = entry.draft
         if not isinstance(pair, CheckedPair):
             continue
-        names = tuple(name for name in pair.names if may_serve(name, owner, domains, system_domain))
-        findings.extend(_judge_names(entry.source, owner, pair.names, names, system_domain))
+        certificate = _certificate(entry.source, owner, pair)
+        names = _servable(certificate, hosts, system_domain)
+        last = None if names else last_good.get(certificate.source)
+        last_names = _servable(last, hosts, system_domain) if last is not None else ()
+        findings.extend(_judge_names(entry.source, owner, pair.names, names, system_domain, is_kept=bool(last_names)))
         if names:
-            certificates.append(_certificate(entry.source, owner, pair, names))
+            certificates.append(msgspec.structs.replace(certificate, names=names))
+        elif last is not None and last_names:
+            certificates.append(msgspec.structs.replace(last, names=last_names))
     return tuple(certificates)
 
 
-def _certificate(source: LabelledObject, owner: str, pair: CheckedPair, names: tuple[str, ...]) -> Certificate:
+def _servable(certificate: Certificate, hosts: CustomHosts, system_domain: str) -> tuple[str, ...]:
+    return tuple(name for name in certificate.names if may_serve(name, certificate.owner, hosts, system_domain))
+
+
+def _certificate(source: LabelledObject, owner: str, pair: CheckedPair) -> Certificate:
     return Certificate(
         owner=owner,
         source=f"{source.namespace}/{source.name}",
-        names=names,
+        names=pair.names,
         not_before=pair.not_before,
         not_after=pair.not_after,
         fingerprint=pair.fingerprint,
@@ -117,14 +150,21 @@ def _certificate(source: LabelledObject, owner: str, pair: CheckedPair, names: t
 
 
 def _judge_names(
-    source: LabelledObject, owner: str, written: Iterable[str], kept: tuple[str, ...], system_domain: str
+    source: LabelledObject,
+    owner: str,
+    written: Iterable[str],
+    kept: tuple[str, ...],
+    system_domain: str,
+    *,
+    is_kept: bool,
 ) -> list[Finding]:
+    """is_kept: without a name to serve, the last good version stays."""
     # The system domain itself is no host of anybody, but ordinary beside "*.<system domain>" in a certificate.
-    left_out = [name for name in written if name not in kept and not (owner == SYSTEM and name == system_domain)]
+    served = frozenset(kept)
+    left_out = [name for name in written if name not in served and not (owner == SYSTEM and name == system_domain)]
     if not kept:
-        message = (
-            f"None of its names may be served by {_person(owner)}: {_list(written)}; the certificate is not in force"
-        )
+        consequence = "the last good version stays in force" if is_kept else "the certificate is not in force"
+        message = f"None of its names may be served by {_person(owner)}: {_list(written)}; {consequence}"
         return [error(source, "CertificateNames", CERTIFICATE, message)]
     if left_out:
         message = f"Names that {_person(owner)} may not serve are left out: {_list(left_out)}"
@@ -161,10 +201,9 @@ def _uncovered(source: LabelledObject, tenant: Tenant, context: Context) -> list
             )
             findings.append(warning(source, "UncoveredHost", f"{DOCUMENT}: $.domains", message))
     if context.system_domain:
-        everything = names | context.system_names
         cname_target = f"{tenant.id}.{context.system_domain}"
         for host in (f"*.{cname_target}", cname_target):
-            if not is_covered(host, everything):
+            if not is_covered(host, names) and not is_covered(host, context.system_names):
                 message = f'No certificate covers "{host}": clients get one of the platform that does not match'
                 findings.append(warning(source, "UncoveredHost", "metadata.labels", message))
     return findings
@@ -175,4 +214,7 @@ def _person(owner: str) -> str:
 
 
 def _list(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+    """The first of them: a certificate has up to thousands."""
+    quoted = [f'"{name}"' for name in names]
+    more = len(quoted) - _NAMES_SHOWN
+    return ", ".join(quoted[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -7,6 +7,7 @@ clients judge them.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 import msgspec
@@ -28,8 +29,12 @@ PEM_BYTES_MAX = 262_144
 RSA_BITS_MIN = 2_048
 RSA_BITS_MAX = 8_192  # a larger key makes every handshake a burden that any client can ask for
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
-_MALFORMED = (
+_AUTHORITY_EC_BITS_MIN = 224
+_NAMES_SHOWN = 10
+_AUTHORITIES_REMEMBERED = 1_024
+MALFORMED = (  # what the library raises, some of it only when a field is read
     ValueError,
+    TypeError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
@@ -55,7 +60,7 @@ def check_pair(certificate_pem: bytes, key_pem: PrivateBytes) -> CheckedPair:
     """The pair, its chain in order from the leaf up; raises Rejected, never with key material in the message."""
     try:
         return _check_pair(certificate_pem, key_pem)
-    except _MALFORMED:  # the library decodes fields when they are first read
+    except MALFORMED:
         raise Rejected(CERTIFICATE, "A certificate of the chain is malformed", "InvalidCertificate") from None
 
 
@@ -66,12 +71,16 @@ def _check_pair(certificate_pem: bytes, key_pem: PrivateBytes) -> CheckedPair:
     chain = _in_order(certificates, key.public_key())
     _check_signs(key)
     _check_signatures(chain)
+    _ = (chain[0].subject, chain[0].issuer)  # see read_through; the key has been read
+    for one in chain[1:]:
+        _check_authority(one)
     names, unusable = _names(chain[0])
     remarks: list[tuple[Reason, str]] = []
     if chain != certificates:
         remarks.append(("CertificateChain", "The chain was put in order: leaf first, each followed by its issuer"))
     if unusable:
-        remarks.append(("CertificateNames", f"Names that can't be served are left out: {', '.join(unusable)}"))
+        shown = ", ".join(unusable[:_NAMES_SHOWN]) + (", …" if len(unusable) > _NAMES_SHOWN else "")
+        remarks.append(("CertificateNames", f"Names that can't be served are left out: {shown}"))
     return CheckedPair(
         names=names,
         not_before=chain[0].not_valid_before_utc.timestamp(),
@@ -192,6 +201,22 @@ def _check_signatures(chain: list[x509.Certificate]) -> None:
             raise Rejected(CERTIFICATE, f"Signed with {algorithm.name}, which no client accepts", "InvalidCertificate")
 
 
+@functools.lru_cache(_AUTHORITIES_REMEMBERED)  # thousands of tenants have the same ones
+def _check_authority(one: x509.Certificate) -> None:
+    """OpenSSL refuses the whole chain for a certificate that it can't decode, or whose key is too weak for its security
+    level 2 (112 bits), where a client would not have looked at it."""
+    read_through(one)
+    public = one.public_key()
+    is_weak = isinstance(public, rsa.RSAPublicKey) and public.key_size < RSA_BITS_MIN
+    if is_weak or (isinstance(public, ec.EllipticCurvePublicKey) and public.key_size < _AUTHORITY_EC_BITS_MIN):
+        raise Rejected(CERTIFICATE, "The key of a CA in the chain is too weak to be served", "InvalidCertificate")
+
+
+def read_through(one: x509.Certificate) -> None:
+    """Raises one of MALFORMED for a certificate that OpenSSL would not load."""
+    _ = (one.subject, one.issuer, one.public_key())
+
+
 def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], list[str]]:
     """DNS SANs in normal form, and those that no host can match. The common name counts nothing (RFC 9525 §2)."""
     try:
@@ -204,11 +229,12 @@ def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], list[str]]:
         raise Rejected(CERTIFICATE, "The certificate's extensions are malformed", "InvalidCertificate") from None
     written = dict.fromkeys(name.lower().removesuffix(".") for name in san.get_values_for_type(x509.DNSName))
     usable = tuple(name for name in written if is_hostname(name.removeprefix("*.")))
+    served = frozenset(usable)
     if not usable:
         raise Rejected(
             CERTIFICATE, "No subject alternative name is a DNS name that can be served", "InvalidCertificate"
         )
-    return usable, [name for name in written if name not in usable]
+    return usable, [name for name in written if name not in served]
 
 
 def _fingerprint(chain: list[x509.Certificate]) -> str:

@@ -22,40 +22,55 @@ Lost = tuple[tuple[str, str, str], ...]
 
 
 class Claims:
-    """All claims, by tenant and by host, so that a change of one costs the size of that one."""
+    """All claims, by tenant and by host with its owner, so that a change of one claim costs the size of that one, and
+    a change of owner that of its contenders: thousands may ask for one host by mistake."""
 
     def __init__(self) -> None:
         self._by_tenant: dict[str, Claim] = {}
         self._by_host: dict[str, dict[str, Claim]] = {}
+        self._owners: dict[str, Claim] = {}
 
     def replace(self, tenant: str, claim: Claim | None) -> set[str]:
-        """This is what `tenant` asks for now; the other tenants that may win or lose a host by it."""
+        """This is what `tenant` asks for now; the other tenants that win or lose a host by it, or learn of another
+        owner."""
         before = self._by_tenant.get(tenant)
         if before == claim:
             return set()
-        affected: set[str] = set()
-        for host in before.domains if before else ():
-            contenders = self._by_host[host]
-            del contenders[tenant]
-            affected |= contenders.keys()
-            if not contenders:
-                del self._by_host[host]
+        asked = before.domains if before else ()
+        wanted = frozenset(claim.domains) if claim else frozenset()
         if claim is None:
-            self._by_tenant.pop(tenant, None)
-            return affected
-        self._by_tenant[tenant] = claim
-        for host in claim.domains:
-            contenders = self._by_host.setdefault(host, {})
-            affected |= contenders.keys()
-            contenders[tenant] = claim
-        return affected
+            del self._by_tenant[tenant]
+        else:
+            self._by_tenant[tenant] = claim
+        affected: set[str] = set()
+        for host in dict.fromkeys((*asked, *wanted)):
+            if self._contest(host, tenant, claim if host in wanted else None):
+                affected |= self._by_host[host].keys()
+        return affected - {tenant}
 
     def lost_by(self, tenant: str) -> Lost:
         """What `tenant` asks for and doesn't get."""
         claim = self._by_tenant.get(tenant)
-        lost = []
-        for host in claim.domains if claim else ():
-            owner = min(self._by_host[host].values(), key=lambda one: one.precedence)
-            if owner.tenant != tenant:
-                lost.append((host, owner.tenant, owner.reference))
-        return tuple(sorted(lost))
+        owners = ((host, self._owners[host]) for host in (claim.domains if claim else ()))
+        return tuple(sorted((host, one.tenant, one.reference) for host, one in owners if one.tenant != tenant))
+
+    def _contest(self, host: str, tenant: str, claim: Claim | None) -> bool:
+        """`tenant` asks for `host` by this claim, or no more; whether it comes to another owner, or another object of
+        the same one."""
+        contenders = self._by_host.setdefault(host, {})
+        before = self._owners.get(host)
+        if claim is not None:
+            contenders[tenant] = claim
+        else:
+            del contenders[tenant]
+        if not contenders:
+            del self._by_host[host], self._owners[host]
+            return False
+        if claim is not None and (before is None or claim.precedence <= before.precedence):
+            owner = claim
+        elif before is None or before.tenant == tenant:
+            owner = min(contenders.values(), key=lambda one: one.precedence)
+        else:
+            owner = before
+        self._owners[host] = owner
+        return before is None or (owner.tenant, owner.reference) != (before.tenant, before.reference)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Set
 
 import msgspec
 
-from entryproxy.compiler.assembly import Context, assemble_platform
+from entryproxy.compiler.assembly import Context, assemble_platform, tenants_concerned
 from entryproxy.compiler.claims import Claims
 from entryproxy.compiler.documents import ParseYaml
 from entryproxy.compiler.entries import Entries
@@ -19,17 +19,19 @@ from entryproxy.compiler.groups import Group, report_later_ones
 from entryproxy.compiler.parsing import Parser
 from entryproxy.compiler.platform import PlatformDraft
 from entryproxy.compiler.recall import recall, recall_settings
+from entryproxy.compiler.remarks import Remarks
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
-from entryproxy.model.objects import LabelledObject
+from entryproxy.model.objects import ENDPOINT_SLICE, LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
 
 
 class Compilation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in force. platform: None as long as no settings have ever been good. tenants: by id. touched: ids whose
-    tenant may be another than after the run before, or gone.
+    """What is in force. platform: None as long as no settings have ever been good. tenants: by id. findings: the same
+    tuple as after the run before when they are the same. touched: ids whose tenant may be another than after the run
+    before, or gone.
 
     stale_at: Unix seconds from when the same objects compile to something else (a certificate begins to be valid, or
     nears its end), infinite if never; compile again by then.
@@ -50,8 +52,9 @@ class Compiler:
         self._parser = Parser(parse_yaml, endpoints_known=endpoints_known)
         self._entries = Entries()
         self._recalled: set[str] = set()
+        self._with_recalled_pods: set[str] = set()
         self._groups: dict[str, Group] = {SYSTEM: Group()}
-        self._remarked: dict[str, Group] = {}
+        self._remarks = Remarks()  # about objects by reference, and about groups by label value
         self._settings: PlatformDraft | None = None
         self._platform: Platform | None = None
         self._context = Context(system_domain="", https_redirect=True, system_names=frozenset(), defaults={})
@@ -65,6 +68,12 @@ class Compiler:
             self._entries.put(entry)
             self._group(entry.tenant).put(entry)
             self._recalled.add(entry.source.reference)
+        self._platform = running.platform
+        for tenant in running.tenants.values():
+            self._group(tenant.id).in_force = tenant
+            if tenant.gateway_endpoints is not None:
+                self._group(tenant.id).recalled = tenant
+                self._with_recalled_pods.add(tenant.id)
         self._settings = recall_settings(running.platform)
 
     def compile(self, reading: Reading, now: float) -> Compilation:
@@ -81,14 +90,13 @@ class Compiler:
             self._groups[key].arrange()
         if SYSTEM in touched:
             touched.discard(SYSTEM)
-            if self._compile_platform():
-                touched |= self._groups.keys() - {SYSTEM}
+            touched |= self._compile_platform()
         if touched:
             touched = self._compile_tenants(touched)
         return Compilation(
             platform=self._platform,
             tenants=self._tenants,
-            findings=(*self._entries.findings, *(one for group in self._remarked.values() for one in group.findings)),
+            findings=self._remarks.everything,
             touched=touched,
             stale_at=self._entries.stale_at,
         )
@@ -114,30 +122,36 @@ class Compiler:
             self._group(previous.tenant).drop(reference)
         entry = self._parser.parse(source, previous, now)
         self._entries.put(entry)
+        self._remarks.put(reference, entry.findings)
         self._group(entry.tenant).put(entry)
 
     def _forget(self, reference: str) -> None:
         self._recalled.discard(reference)
+        self._remarks.put(reference)
         entry = self._entries.drop(reference)
         if entry is not None:
             self._group(entry.tenant).drop(reference)
 
     def _settle_recalled(self, unread: Set[str]) -> None:
         """Recalled objects that the source has not read by now are gone, unless it says that it can't know."""
-        if self._recalled and "" not in unread:
-            for reference in self._recalled - unread:
-                self._forget(reference)
+        if "" in unread:
+            return
+        for reference in [one for one in self._recalled if unread.isdisjoint((one, one.partition(" ")[0]))]:
+            self._forget(reference)
+        if self._with_recalled_pods and ENDPOINT_SLICE not in unread:
+            for key in self._with_recalled_pods & self._groups.keys():
+                self._group(key).recalled = None
+            self._with_recalled_pods.clear()
 
     # -- what they come to
 
-    def _compile_platform(self) -> bool:
-        """Whether tenants take anything else from the platform now.
+    def _compile_platform(self) -> Set[str]:
+        """Bring the platform up to date; the tenants that may take something else from it now.
 
         Settings once in force stay until others replace them: without a system domain nothing could be served.
         """
         group = self._groups[SYSTEM]
         group.findings = []
-        self._remarked[SYSTEM] = group
         for entry in group.config_maps:
             if isinstance(entry.draft, PlatformDraft):
                 self._settings = entry.draft
@@ -147,14 +161,17 @@ class Compiler:
         if not group.config_maps:
             group.findings.append(_no_settings(is_kept=self._settings is not None))
         if self._settings is None:
-            return False
-        platform, context, problems = assemble_platform(self._settings, group.secrets)
+            self._remarks.put(SYSTEM, group.findings)
+            return set()
+        platform, context, problems = assemble_platform(self._settings, group.secrets, self._platform)
         group.findings += problems
+        self._remarks.put(SYSTEM, group.findings)
         if platform != self._platform:
             self._platform = platform
-        is_changed = context != self._context
+        concerned = tenants_concerned(self._context, context)
         self._context = context
-        return is_changed
+        everybody = self._groups.keys() - {SYSTEM}
+        return everybody if concerned is None else everybody & concerned
 
     def _compile_tenants(self, touched: set[str]) -> set[str]:
         """Assemble the touched groups, and those that may win or lose a host by it; all of these."""
@@ -169,10 +186,7 @@ class Compiler:
                 tenants[key] = group.in_force
             else:
                 tenants.pop(key, None)
-            if group.findings:
-                self._remarked[key] = group
-            else:
-                self._remarked.pop(key, None)
+            self._remarks.put(key, group.findings)
             if group.is_empty:
                 del self._groups[key]
         self._tenants = tenants

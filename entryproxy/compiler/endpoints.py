@@ -6,29 +6,24 @@ when nothing else is there; the others get none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from entryproxy.compiler.findings import warning
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, SliceEndpoint
+from entryproxy.model.objects import LabelledEndpointSlice, LabelledObject, SliceEndpoint
 from entryproxy.model.tenant import GatewayEndpoint, GatewayService
 
 
-def gateway_endpoints(
-    source: LabelledConfigMap,
-    service: GatewayService,
-    slices: Sequence[LabelledEndpointSlice],
-    field: str,
-    recalled: tuple[GatewayEndpoint, ...] | None = None,
-) -> tuple[tuple[GatewayEndpoint, ...] | None, list[Finding]]:
-    """The pods, in order of address, None when nothing is known of them.
+def slices_of(service: GatewayService, slices: Iterable[LabelledEndpointSlice]) -> list[LabelledEndpointSlice]:
+    """Those that belong to the Service: the label alone could be put on slices of any namespace."""
+    return [one for one in slices if (one.namespace, one.service) == (service.namespace, service.name)]
 
-    source, field: where findings point to. recalled: what was in force before this process began, for as long as no
-    slice has been read.
-    """
-    ours = [one for one in slices if (one.namespace, one.service) == (service.namespace, service.name)]
-    if not ours and recalled is not None:
-        return recalled, []
+
+def gateway_endpoints(
+    source: LabelledObject, service: GatewayService, ours: Sequence[LabelledEndpointSlice], field: str
+) -> tuple[tuple[GatewayEndpoint, ...] | None, list[Finding]]:
+    """The pods, in order of address, None when nothing is known of them. ours: the Service's slices. source, field:
+    where findings point to."""
     if not ours:
         message = (
             f"Service {service.namespace}/{service.name} has no EndpointSlice with this tenant's label; label the "

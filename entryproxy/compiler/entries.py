@@ -1,5 +1,4 @@
-"""Every object's entry, by reference, with the two things that a run asks of all of them kept at hand: whose time has
-come, and who has findings."""
+"""Every object's entry, by reference, with what a run asks of all of them kept at hand: whose time has come."""
 
 from __future__ import annotations
 
@@ -8,7 +7,6 @@ import math
 from collections.abc import Iterator
 
 from entryproxy.compiler.parsing import Entry
-from entryproxy.model.finding import Finding
 
 _HEAP_SLACK = 1_024
 
@@ -18,7 +16,6 @@ class Entries:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._remarked: dict[str, Entry] = {}
         self._heap: list[tuple[float, str]] = []  # (stale_at, reference), also of versions that are gone
 
     def get(self, reference: str) -> Entry | None:
@@ -28,10 +25,6 @@ class Entries:
         """The entry of this object from now on."""
         reference = entry.source.reference
         self._entries[reference] = entry
-        if entry.findings:
-            self._remarked[reference] = entry
-        else:
-            self._remarked.pop(reference, None)
         if math.isfinite(entry.stale_at):
             heapq.heappush(self._heap, (entry.stale_at, reference))
             if len(self._heap) > 2 * len(self._entries) + _HEAP_SLACK:
@@ -40,7 +33,6 @@ class Entries:
 
     def drop(self, reference: str) -> Entry | None:
         """The object is gone; its last entry."""
-        self._remarked.pop(reference, None)
         return self._entries.pop(reference, None)
 
     def pop_stale(self, now: float) -> Iterator[Entry]:
@@ -61,9 +53,3 @@ class Entries:
                 return stale_at
             heapq.heappop(self._heap)
         return math.inf
-
-    @property
-    def findings(self) -> Iterator[Finding]:
-        """Of every entry that has any."""
-        for entry in self._remarked.values():
-            yield from entry.findings

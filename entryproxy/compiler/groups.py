@@ -6,22 +6,36 @@ from collections.abc import Sequence
 
 from entryproxy.compiler.assembly import Context, assemble_tenant
 from entryproxy.compiler.claims import Claim, Lost
+from entryproxy.compiler.endpoints import gateway_endpoints, slices_of
 from entryproxy.compiler.findings import Reason, error
 from entryproxy.compiler.parsing import Entry
-from entryproxy.compiler.tenants import TenantDraft
+from entryproxy.compiler.tenants import DOCUMENT, TenantDraft
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledSecret
-from entryproxy.model.tenant import Tenant
+from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject, LabelledSecret
+from entryproxy.model.tenant import GatewayEndpoint, GatewayService, Tenant
 
 
 class Group:
     """config_maps, secrets: oldest first, as of the last `arrange`. slices: the EndpointSlices. claim: what the tenant
     asks for, None without a usable ConfigMap or domains.
 
-    in_force: the tenant as last assembled. findings: about the objects together, not those of each alone.
+    in_force: the tenant as last assembled. findings: about the objects together, not those of each alone. recalled: the
+    tenant that was in force before this process began, as long as its pods are to stay because EndpointSlices have not
+    been read.
     """
 
-    __slots__ = ("_chosen", "_draft", "_members", "claim", "config_maps", "findings", "in_force", "secrets", "slices")
+    __slots__ = (
+        "_chosen",
+        "_draft",
+        "_members",
+        "claim",
+        "config_maps",
+        "findings",
+        "in_force",
+        "recalled",
+        "secrets",
+        "slices",
+    )
 
     def __init__(self) -> None:
         self._members: dict[str, Entry] = {}
@@ -31,6 +45,7 @@ class Group:
         self.claim: Claim | None = None
         self.in_force: Tenant | None = None
         self.findings: list[Finding] = []
+        self.recalled: Tenant | None = None
         self._chosen: Entry | None = None
         self._draft: TenantDraft | None = None
 
@@ -70,11 +85,27 @@ class Group:
             self.in_force = None
             self.findings = [] if self.config_maps else [_orphan(one) for one in self.secrets if one.draft is not None]
             return
-        tenant, problems = assemble_tenant(self._chosen, self._draft, self.secrets, self.slices, lost, context)
-        self.findings = report_later_ones(self.config_maps, self._chosen, "DuplicateTenant", f"tenant {tenant.id}")
-        self.findings += problems
+        endpoints, remarks = self._find_pods(self._chosen.source, self._draft.service)
+        tenant, problems = assemble_tenant(
+            self._chosen, self._draft, self.secrets, endpoints, lost, context, self.in_force
+        )
+        later = report_later_ones(self.config_maps, self._chosen, "DuplicateTenant", f"tenant {tenant.id}")
+        self.findings = [*later, *remarks, *problems]
         if tenant != self.in_force:
             self.in_force = tenant
+
+    def _find_pods(
+        self, source: LabelledObject, service: GatewayService | None
+    ) -> tuple[tuple[GatewayEndpoint, ...] | None, list[Finding]]:
+        """The pods to dial, None when they are not wanted or nothing is known of them."""
+        if service is None:
+            return None, []
+        ours = slices_of(service, self.slices)
+        if ours:
+            self.recalled = None
+        if self.recalled is not None and self.recalled.gateway_service == service:
+            return self.recalled.gateway_endpoints, []
+        return gateway_endpoints(source, service, ours, f"{DOCUMENT}: $.gateway")
 
 
 def report_later_ones(config_maps: Sequence[Entry], chosen: Entry, reason: Reason, what: str) -> list[Finding]:

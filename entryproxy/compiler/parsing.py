@@ -62,6 +62,11 @@ class Parser:
             return Entry(source, draft, tuple(findings))
         except Rejected as rejected:
             return Entry(source, good, (_explain(source, rejected, good),))
+        except Exception as defect:
+            # Whatever somebody's text brings to light concerns one object. Only the type is told: the rest may quote a
+            # key.
+            message = f"It can't be judged ({type(defect).__name__}), which is a defect; please report it"
+            return Entry(source, good, (_explain(source, Rejected("", message), good),))
 
     def _parse_config_map(self, source: LabelledConfigMap) -> tuple[Draft, list[Finding]]:
         if source.tenant == SYSTEM:
@@ -84,13 +89,13 @@ class Parser:
 
 def _judge_expiry(source: LabelledSecret, pair: CheckedPair, now: float) -> tuple[list[Finding], float]:
     """Warnings about the end of validity, and when this judgement changes."""
+    if now < pair.not_after - EXPIRY_WARNING_SECONDS:
+        return [], pair.not_after - EXPIRY_WARNING_SECONDS
     end = rfc3339(pair.not_after)
-    if now > pair.not_after:
-        message = f"Expired at {end}; it is still served, because that is better than nothing"
-        return [warning(source, "CertificateExpired", CERTIFICATE, message)], math.inf
-    if now >= pair.not_after - EXPIRY_WARNING_SECONDS:
+    if now <= pair.not_after:
         return [warning(source, "CertificateExpiring", CERTIFICATE, f"Expires at {end}")], pair.not_after + 1.0
-    return [], pair.not_after - EXPIRY_WARNING_SECONDS
+    message = f"Expired at {end}; it is still served, because that is better than nothing"
+    return [warning(source, "CertificateExpired", CERTIFICATE, message)], math.inf
 
 
 def _is_same(one: LabelledObject, other: LabelledObject) -> bool:

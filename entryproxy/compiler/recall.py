@@ -47,7 +47,6 @@ def _recall_tenant(tenant: Tenant) -> TenantDraft:
         domains=tenant.domains,
         gateway_addresses=tenant.gateway_addresses,
         service=tenant.gateway_service,
-        recalled_endpoints=tenant.gateway_endpoints,
         gateway_protocol=tenant.gateway_protocol,
         gateway_name=tenant.gateway_name,
         gateway_ca_pem=tenant.gateway_ca_pem,

@@ -11,12 +11,13 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from entryproxy.compiler.certificates import MALFORMED, read_through
 from entryproxy.compiler.documents import ParseYaml, decode, unknown_keys, validate
 from entryproxy.compiler.findings import Rejected, warning
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import TENANT_ID_CHARACTERS_MAX, is_hostname, is_label, is_tenant_id
 from entryproxy.model.objects import LabelledConfigMap
-from entryproxy.model.tenant import Gateway, GatewayEndpoint, GatewayService, Hsts, TenantSpec
+from entryproxy.model.tenant import Gateway, GatewayService, Hsts, TenantSpec
 
 DOCUMENT = "tenant.yaml"
 CA = "ca.crt"
@@ -25,14 +26,12 @@ _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0
 
 class TenantDraft(msgspec.Struct, frozen=True, kw_only=True):
     """What one ConfigMap says. domains: every claim in normal form, whoever wins it. document: the raw mapping, whose
-    limits and timeouts go over the platform's. recalled_endpoints: see compiler.endpoints. gateway_name and the rest
-    as in model.tenant.Tenant."""
+    limits and timeouts go over the platform's. gateway_name and the rest as in model.tenant.Tenant."""
 
     id: str
     domains: tuple[str, ...]
     gateway_addresses: tuple[str, ...]
     service: GatewayService | None = None
-    recalled_endpoints: tuple[GatewayEndpoint, ...] | None = None
     gateway_protocol: Literal["http", "https"]
     gateway_name: str
     gateway_ca_pem: str
@@ -188,6 +187,8 @@ def _trust(pem: str | None) -> str:
         return ""
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as problem:
-        raise Rejected(CA, "Expected one or more certificates in PEM") from problem
+        for one in certificates:
+            read_through(one)
+    except MALFORMED:
+        raise Rejected(CA, "Expected one or more certificates in PEM") from None
     return b"".join(one.public_bytes(Encoding.PEM) for one in certificates).decode()

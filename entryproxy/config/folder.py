@@ -23,6 +23,7 @@ from entryproxy.config.watching import watch_folder
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
 from entryproxy.model.reading import Reading
+from entryproxy.model.snapshot import Snapshot
 from entryproxy.tasks import spawn
 
 SETTLE_QUIET_SECONDS = 0.01
@@ -54,6 +55,9 @@ class FolderSource:
         self._changed = asyncio.Event()
         self._is_reload_requested = False
 
+    def resume(self, running: Snapshot) -> None:
+        """What has been in force makes no difference: a folder says what it is, and it says so at once."""
+
     def load(self) -> Reading:
         """What is different since the last call. Looks at every file, reads those that changed. While the folder itself
         can't be read everything stays as it was.
@@ -82,12 +86,15 @@ class FolderSource:
 
     async def watch(self) -> AsyncGenerator[float, None]:
         """A tick after every settled burst of changes, and one at the beginning for what nobody watched; the monotonic
-        time at which the burst was noticed."""
+        time at which the burst was noticed. Raises what watching raised, which is a fault of ours."""
         watcher = spawn(watch_folder(self.path, self._changed), f"watch {self.path}")
+        watcher.add_done_callback(lambda _: self._changed.set())
         try:
             settle = Settle(SETTLE_QUIET_SECONDS, SETTLE_LONGEST_SECONDS)
             loop = asyncio.get_running_loop()
             async for seen_at in settled(self._changed, settle, time.monotonic):
+                if watcher.done():
+                    await watcher
                 yield seen_at
                 if any(file.is_young for file in self._files.values()):
                     loop.call_later(YOUNG_RETRY_SECONDS, self._changed.set)

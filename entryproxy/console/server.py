@@ -25,6 +25,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REPORTS_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 _ALLOW = "GET, HEAD"
+_FORWARDED = "X-Entry-Tenant"
+"""The entry sets it on every request to a gateway, and no NetworkPolicy keeps a pod from itself: whoever may say where
+a gateway's Service leads could have it lead here."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": page.CONTENT_SECURITY_POLICY,
@@ -135,6 +138,8 @@ class Console:
 async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method not in ("GET", "HEAD"):
         return _problem(405, "This port only answers GET and HEAD.", {"Allow": _ALLOW})
+    if _FORWARDED in request.headers:
+        return _problem(403, "This port is not for clients of the entry.")
     try:
         return await handler(request)
     except QueryError as error:

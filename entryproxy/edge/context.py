@@ -86,17 +86,17 @@ class EdgeContext:
         old, new = self.snapshot, self.snapshot.apply(change)
         if new.platform.trusted_proxies != old.platform.trusted_proxies:
             self._trusted = TrustedProxies(new.platform.trusted_proxies)
-        gone = [key for key in self.tenants if key not in new.tenants] if change.whole else change.removed
-        for tenant_id in gone:
-            state = self.tenants.pop(tenant_id, None)
-            if state is not None:
-                state.pool.retire()
         for tenant in change.tenants:
             state = self.tenants.get(tenant.id)
             if state is None:
                 self.tenants[tenant.id] = TenantState(self, tenant)
             else:
                 state.reconfigure(tenant)
+        # Last, because whatever is above may fail, and then the old snapshot goes on leading to these.
+        for tenant_id in [key for key in self.tenants if key not in new.tenants] if change.whole else change.removed:
+            state = self.tenants.pop(tenant_id, None)
+            if state is not None:
+                state.pool.retire()
         self._choices.clear()
         self.snapshot = new
         self.era = object()

@@ -71,12 +71,13 @@ class GatewayEndpoints:
         return len(self._by_address)
 
     def replace(self, wanted: Iterable[GatewayEndpoint]) -> None:
-        """From now on these. What is idle at an address that goes or drains is closed; what is in use ends first.
+        """From now on these, the first `gateway_endpoints_max`: a change costs every tenant of the worker the time that
+        it takes. What is idle at an address that goes or drains is closed; what is in use ends first.
 
         One that comes to others starts slowly; when all are new nobody else could take what they don't.
         """
         old, new = self._by_address, {}
-        for one in wanted:
+        for one in itertools.islice(wanted, self._limits.gateway_endpoints_max):
             endpoint = new[one.address] = old.get(one.address) or Endpoint(one.address)
             endpoint.zone, endpoint.for_zones, endpoint.draining = one.zone, one.for_zones, one.draining
             endpoint.wanted = not one.draining

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from entryproxy.errors import EntryError
+from entryproxy.errors import EntryError, Source
 from entryproxy.http1.request import RequestFields, parse_request_fields
 from entryproxy.http1.response import ResponseHead, parse_response_head
 from entryproxy.model.hostname import normalize
@@ -29,9 +29,9 @@ class KnownRequest:
     """A request's fields with where they lead, and how they read at the gateway.
 
     forwarded: everything of the gateway's head but the request line, the request id and what depends on the client's
-    address. refusal: why it leads nowhere, or None. plain: no body, no upgrade, nothing special. common: nothing but
-    the SNI has to be checked before it is forwarded. keeps_alive: the client wants its connection to go on.
-    tenant_id: "" when it leads nowhere.
+    address. refusal: why it goes nowhere, or None. hops: how often it has passed an entry before. plain: no body, no
+    upgrade, nothing special. common: nothing but the SNI has to be checked before it is forwarded. keeps_alive: the
+    client wants its connection to go on. tenant_id: "" when it leads nowhere.
     """
 
     __slots__ = (
@@ -39,6 +39,7 @@ class KnownRequest:
         "era",
         "fields",
         "forwarded",
+        "hops",
         "host",
         "keeps_alive",
         "plain",
@@ -61,8 +62,10 @@ class KnownRequest:
         self.common = False
         self.keeps_alive = not fields.connection_close
         self.text = HeadText(host=self.host or None, user_agent=fields.user_agent or None)
+        self.hops = _hops(fields)
         self.plain = not (
-            fields.content_length
+            self.hops
+            or fields.content_length
             or fields.chunked
             or fields.upgrade
             or fields.expect_continue
@@ -82,6 +85,9 @@ class KnownRequest:
             return
         known = self.route
         self.route, self.refusal = route, None
+        if self.hops >= edge.limits.hops_max:  # RFC 9110 §7.3: it would go round until no connection is left
+            detail = "The tenant's gateway leads back to this entry."
+            self.refusal = EntryError(508, "loop", detail, source=Source.GATEWAY)
         self.state = edge.tenants[route.tenant.id]
         self.tenant_id = route.tenant.id
         self.common = self.plain and (secure or not route.tenant.https_redirect)
@@ -156,6 +162,11 @@ class RequestMemory:
         return known
 
 
+def _hops(fields: RequestFields) -> int:
+    """By its Via; a stranger who adds to that only harms itself."""
+    return [one.strip() for one in fields.via.split(b",")].count(_PSEUDONYM) if fields.via else 0
+
+
 def _strip_newer_fields(fields: RequestFields) -> None:
     """What HTTP/1.0 doesn't have: chunked is an error (RFC 9112 §6.1), the rest is ignored (RFC 9110 §7.8, §10.1.1)."""
     if fields.chunked:
@@ -173,7 +184,7 @@ def forwarded_fields(fields: RequestFields, route: Route, secure: bool, *, trust
     scheme = b"https" if secure else b"http"
     default_port = b"443" if secure else b"80"
     port = _port_of(host) or default_port
-    via = _PSEUDONYM
+    via = fields.via
     extra = b""
     forwarded_host = host
     if trusted:
@@ -182,8 +193,9 @@ def forwarded_fields(fields: RequestFields, route: Route, secure: bool, *, trust
         port = fields.forwarded_port or (
             port if not fields.forwarded_proto else _port_of(host) or _PORTS.get(scheme, port)
         )
-        via = fields.via + b", " + via if fields.via else via
         extra = b"Forwarded: " + fields.forwarded + b"\r\n" if fields.forwarded else b""
+    elif via:
+        via = b", ".join([_PSEUDONYM] * _hops(fields))
     lines = [
         b"Host: " + host,
         fields.lines + extra + b"X-Forwarded-Host: " + forwarded_host,
@@ -191,7 +203,7 @@ def forwarded_fields(fields: RequestFields, route: Route, secure: bool, *, trust
         b"X-Forwarded-Port: " + port,
         b"X-Entry-Tenant: " + route.tenant.id.encode(),
         b"X-Entry-Domain-Type: " + route.domain_type.encode(),
-        b"Via: " + via,
+        b"Via: " + (via + b", " + _PSEUDONYM if via else _PSEUDONYM),
     ]
     if route.service:
         lines.append(b"X-Entry-Service: " + route.service.encode())

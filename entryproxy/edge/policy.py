@@ -23,8 +23,8 @@ _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
 def check_request(link: ClientTransport, known: KnownRequest, line: RequestLine) -> None:
-    """Raise EntryError for a host without tenant, a host of another tenant than the SNI's, or half a WebSocket
-    handshake.
+    """Raise EntryError for a host without tenant, a host of another tenant than the SNI's, a request that goes round
+    and round, or half a WebSocket handshake.
     """
     server_tenant = link.server_tenant
     if server_tenant is not None:
@@ -36,7 +36,7 @@ def check_request(link: ClientTransport, known: KnownRequest, line: RequestLine)
     if known.refusal is not None:
         # A copy: raising adds to an exception's traceback, whose frames would keep every connection that was refused.
         refusal = known.refusal
-        raise EntryError(refusal.status, refusal.reason, refusal.detail)
+        raise EntryError(refusal.status, refusal.reason, refusal.detail, source=refusal.source)
     if known.fields.upgrade is not None and is_websocket(known.fields.upgrade):
         _check_websocket(known.fields, line)
 

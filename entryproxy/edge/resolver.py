@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import ipaddress
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ class ResolveError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """The addresses of a name, IPv4 and IPv6, for so many seconds: at least one, without port and brackets."""
+    """The addresses of a name, IPv4 and IPv6, for so many seconds: at least one, without port and brackets. None is
+    link-local: clouds have their metadata there, and whose name it is may make it lead anywhere."""
 
     addresses: tuple[str, ...]
     ttl_seconds: float
@@ -67,9 +69,10 @@ class Resolver:
             raise ResolveError(str(error.args[-1])) from error
         except (OSError, RuntimeError, UnicodeError) as error:  # no descriptor or thread left; not in IDNA's form
             raise ResolveError(str(error)) from error
-        addresses = tuple(dict.fromkeys(node.addr[0].decode() for node in found.nodes))
+        told = dict.fromkeys(node.addr[0].decode() for node in found.nodes)
+        addresses = tuple(one for one in told if not _is_link_local(one))
         if not addresses:
-            raise ResolveError("an answer without addresses")
+            raise ResolveError("nothing but link-local addresses" if told else "an answer without addresses")
         ttl_seconds = min([node.ttl for node in found.nodes] + [alias.ttl for alias in found.cnames])
         return Answer(addresses, min(max(ttl_seconds, limits.resolve_ttl_seconds_min), limits.resolve_ttl_seconds_max))
 
@@ -108,3 +111,8 @@ class Resolver:
         if asked:
             await asyncio.wait(asked, timeout=self._limits.resolve_seconds)
         await channel.close()
+
+
+def _is_link_local(address: str) -> bool:
+    ip = ipaddress.ip_address(address)
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_link_local

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+_NAME = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
+Name = Annotated[str, msgspec.Meta(max_length=253, pattern=rf"^{_NAME}\Z")]
+"""What the API server takes for one. Files may hold anything else, and names end up in commands."""
+OptionalName = Annotated[str, msgspec.Meta(max_length=253, pattern=rf"^({_NAME})?\Z")]
 
 DEFAULT_NAMESPACE = "default"
 """Of objects in files that name none, as for kubectl."""
 
 
 class Meta(msgspec.Struct, rename="camel"):
-    name: str
-    namespace: str = DEFAULT_NAMESPACE
+    name: Name
+    namespace: Name = DEFAULT_NAMESPACE
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     creation_timestamp: str | None = None
@@ -47,7 +54,7 @@ class Rule(msgspec.Struct):
 
 class Tls(msgspec.Struct, rename="camel"):
     hosts: list[str] | None = None
-    secret_name: str = ""
+    secret_name: OptionalName = ""
 
 
 class IngressSpec(msgspec.Struct, rename="camel"):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from entryproxy.migrate.findings import Reason, error
-from entryproxy.migrate.inventory import Ingress, Path
+from entryproxy.migrate.inventory import NO_TIME, Ingress, Path
 from entryproxy.migrate.tenants import Assignment, Tenants, system_host
 from entryproxy.migrate.values import read_boolean, read_names
 from entryproxy.model.finding import Finding
@@ -19,7 +19,6 @@ from entryproxy.model.hostname import is_hostname, is_under
 
 ALIASES = "server-alias"
 PASSTHROUGH = "ssl-passthrough"
-_NO_TIME = "~"  # after every timestamp
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +32,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def precedence(self) -> tuple[str, str, str]:
-        return self.ingress.created or _NO_TIME, self.ingress.namespace, self.ingress.name
+        return self.ingress.created or NO_TIME, self.ingress.namespace, self.ingress.name
 
 
 class HostPlan(msgspec.Struct, frozen=True, kw_only=True):

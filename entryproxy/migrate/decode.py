@@ -142,7 +142,8 @@ def _add_config_map(inventory: Inventory, value: object, origin: str, with_keys:
     elif name in _STREAM_NAMES or (_is_of_controller(labels) and name.endswith(_STREAM_SUFFIXES)):
         inventory.streams.append(ConfigMap(namespace=one.metadata.namespace, name=name, data=data))
     elif name in _CONTROLLER_NAMES or (_is_of_controller(labels) and name.endswith("-controller")):
-        inventory.controller = ConfigMap(namespace=one.metadata.namespace, name=name, data=data)
+        created = one.metadata.creation_timestamp or ""
+        inventory.controllers.append(ConfigMap(namespace=one.metadata.namespace, name=name, data=data, created=created))
 
 
 def _is_of_controller(labels: Mapping[str, str]) -> bool:

@@ -28,6 +28,7 @@ Reason = Literal[
     "ExternalService",  # … out of the cluster
     "StreamService",  # a TCP or UDP service
     "TrustedProxies",  # everybody's X-Forwarded-* was believed
+    "OtherController",  # one more ConfigMap that looks like the controller's
     "ExternalDns",  # external-dns publishes the Ingress's address
 ]
 

@@ -12,6 +12,8 @@ from entryproxy.model.secret import PrivateBytes
 
 Name = tuple[str, str]
 """Namespace and name."""
+NO_TIME = "~"
+"""After every timestamp."""
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +77,12 @@ class TlsSecret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigMap(msgspec.Struct, frozen=True, kw_only=True):
+    """created: creationTimestamp, "" when unknown."""
+
     namespace: str
     name: str
     data: Mapping[str, str]
+    created: str = ""
 
     @property
     def reference(self) -> str:
@@ -88,9 +93,9 @@ class Inventory:
     """Everything that was read, filled object by object.
 
     tenants: namespace → value of our label on it. external_names: Services of type ExternalName → where they lead.
-    controller: the ConfigMap of ingress-nginx. streams: its TCP and UDP services. classes: IngressClasses that belong
-    to ingress-nginx. settings: text of `settings.yaml` where the platform has one already. missing: Secrets that were
-    looked for and aren't there. findings: what couldn't be read.
+    controllers: ConfigMaps that look like ingress-nginx's own. streams: its TCP and UDP services. classes:
+    IngressClasses that belong to ingress-nginx. settings: text of `settings.yaml` where the platform has one already.
+    missing: Secrets that were looked for and aren't there. findings: what couldn't be read.
     """
 
     def __init__(self) -> None:
@@ -99,11 +104,16 @@ class Inventory:
         self.external_names: dict[Name, str] = {}
         self.secrets: dict[Name, TlsSecret] = {}
         self.missing: set[Name] = set()
-        self.controller: ConfigMap | None = None
+        self.controllers: list[ConfigMap] = []
         self.streams: list[ConfigMap] = []
         self.classes: set[str] = set()
         self.settings = ""
         self.findings: list[Finding] = []
+
+    @property
+    def controller(self) -> ConfigMap | None:
+        """ingress-nginx's own: the oldest, because anybody with a namespace may make one that looks like it."""
+        return min(self.controllers, key=lambda one: (one.created or NO_TIME, one.namespace, one.name), default=None)
 
 
 def wanted_secrets(ingresses: Iterable[Ingress]) -> list[Name]:

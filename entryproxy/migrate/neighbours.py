@@ -39,6 +39,15 @@ def proposal_findings(ingresses: Iterable[Ingress], tenants: Tenants) -> Iterato
             )
 
 
+def controller_findings(inventory: Inventory) -> Iterator[Finding]:
+    """One for each ConfigMap that looks like the controller's, and isn't taken for it."""
+    chosen = inventory.controller
+    for one in inventory.controllers:
+        if chosen is not None and one is not chosen:
+            message = f"Looks like the settings of ingress-nginx, too; those of {chosen.reference} are used, the oldest"
+            yield warning(one, "OtherController", "metadata.name", message)
+
+
 def stream_findings(maps: Iterable[ConfigMap]) -> Iterator[Finding]:
     """One for each TCP or UDP service."""
     for one in maps:

@@ -12,7 +12,7 @@ from entryproxy.migrate.documents import TenantDocument, write_document
 from entryproxy.migrate.findings import error
 from entryproxy.migrate.inventory import Ingress, Inventory
 from entryproxy.migrate.judge import judge_ingress
-from entryproxy.migrate.neighbours import look_around, proposal_findings, stream_findings
+from entryproxy.migrate.neighbours import controller_findings, look_around, proposal_findings, stream_findings
 from entryproxy.migrate.report import HostReport, IngressReport, Report, SettingsReport, TenantReport
 from entryproxy.migrate.selection import effective_classes, select
 from entryproxy.migrate.sentences import certificate_of, entry_does
@@ -63,6 +63,7 @@ def make_plan(inventory: Inventory, wishes: Wishes) -> Plan:
             *inventory.findings,
             *settings.findings,
             *proposal_findings(ingresses, tenants),
+            *controller_findings(inventory),
             *stream_findings(inventory.streams),
         ),
     )

@@ -23,11 +23,12 @@ _HINTS = (
     (r"if", "higress.io/match-header-… and match-query-… on Ingresses of their own for the conditions"),
     (r"location", "an Ingress of its own for the location"),
 )
-_DIRECTIVES = tuple((re.compile(rf"(?:^|[;{{}}\n])\s*(?:{words})\b"), text) for words, text in _HINTS)
+_DIRECTIVES = tuple((re.compile(words), text) for words, text in _HINTS)
 
 
 def hint(snippet: str) -> str:
     """What to use for the directives in it, "" when none is known."""
-    without_comments = re.sub(r"#[^\n]*", "", snippet)
-    found = [text for pattern, text in _DIRECTIVES if pattern.search(without_comments)]
+    statements = re.split(r"[;{}\n]", re.sub(r"#[^\n]*", "", snippet))
+    first_words = {word[1] for one in statements if (word := re.match(r"\s*(\w+)", one))}
+    found = [text for pattern, text in _DIRECTIVES if any(map(pattern.fullmatch, first_words))]
     return "Use " + "; ".join(found) if found else ""

@@ -1,4 +1,4 @@
-"""A report for a person at a terminal: plain text, indented, wrapped."""
+"""A report for a person at a terminal: plain text, indented, wrapped. Much of it was written by tenants."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from entryproxy.migrate.certificates import CertificatePlan
 from entryproxy.migrate.report import HostReport, IngressReport, Report, SettingsReport, TenantReport
 from entryproxy.migrate.verdicts import Judgement, Verdict
 from entryproxy.model.finding import Finding
+from entryproxy.model.printable import printable
 
 WIDTH = 110
 _LABEL = 14
@@ -28,7 +29,7 @@ def render(report: Report) -> str:
         *_findings(report.findings),
         _summary(report),
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    return "\n\n".join("\n".join(map(printable, lines)) for lines in sections) + "\n"
 
 
 def _tenant(one: TenantReport) -> list[str]:

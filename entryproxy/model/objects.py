@@ -7,6 +7,9 @@ import msgspec
 from entryproxy.model.secret import PrivateBytes
 
 TENANT_LABEL = "entryproxy.higress.io/tenant"
+CONFIG_MAP = "ConfigMap"
+SECRET = "Secret"  # noqa: S105 - a kind
+ENDPOINT_SLICE = "EndpointSlice"
 TLS_SECRET_TYPE = "kubernetes.io/tls"  # noqa: S105 - a type name
 
 
@@ -24,7 +27,7 @@ class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> str:
-        return f"ConfigMap {self.namespace}/{self.name}"
+        return f"{CONFIG_MAP} {self.namespace}/{self.name}"
 
 
 class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +45,7 @@ class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> str:
-        return f"Secret {self.namespace}/{self.name}"
+        return f"{SECRET} {self.namespace}/{self.name}"
 
 
 class SlicePort(msgspec.Struct, frozen=True):
@@ -86,7 +89,7 @@ class LabelledEndpointSlice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> str:
-        return f"EndpointSlice {self.namespace}/{self.name}"
+        return f"{ENDPOINT_SLICE} {self.namespace}/{self.name}"
 
 
 LabelledObject = LabelledConfigMap | LabelledSecret | LabelledEndpointSlice

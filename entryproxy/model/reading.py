@@ -15,8 +15,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     changed: objects that are new or have another version. removed: references of objects that are gone.
     findings: all that can't be read at present, whether that is news or not. unread: references of objects that are
-    there but can't be read, "" for those of which not even that is known; what was in force of them before this process
-    began stays in force.
+    there but can't be read, a kind alone ("EndpointSlice") where none of that kind could be read yet, "" where not even
+    that is known; what was in force of them before this process began stays in force.
     error: why the source as a whole is out of reach at present, "" when it isn't.
     """
 

@@ -7,12 +7,13 @@ objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.hostname import SYSTEM
+from entryproxy.model.objects import CONFIG_MAP, SECRET
 from entryproxy.model.tenant import Platform, Tenant
 
 
@@ -60,26 +61,24 @@ class Snapshot:
 
     def apply(self, change: Change) -> Snapshot:
         """The snapshot after `change`; this one stays as it is for the requests that hold it."""
-        tenants = dict(self.tenants)
-        owners = dict(self.owners)
-        certificates = dict(self.certificates)
+        base = Snapshot(0, Platform(system_domain=""), {}, {}, {}) if change.whole else self
         platform = change.platform or self.platform
-        if change.whole:
-            tenants, owners, certificates = {}, {}, {}
-            _index_certificates(certificates, (), platform.certificates)
-        else:
-            _index_certificates(certificates, self.platform.certificates, platform.certificates)
-        gone = [tenants.pop(key, None) for key in (*change.removed, *(tenant.id for tenant in change.tenants))]
-        for old in gone:
+        tenants, owners, certificates = dict(base.tenants), dict(base.owners), dict(base.certificates)
+        leaving: list[Certificate] = []
+        coming = [one for tenant in change.tenants for one in tenant.certificates]
+        if platform is not base.platform:
+            leaving += base.platform.certificates
+            coming += platform.certificates
+        for key in (*change.removed, *(tenant.id for tenant in change.tenants)):
+            old = tenants.pop(key, None)
             if old is not None:
+                leaving += old.certificates
                 for host in old.domains:
                     owners.pop(host, None)
-                _index_certificates(certificates, old.certificates, ())
         for tenant in change.tenants:
             tenants[tenant.id] = tenant
-            for host in tenant.domains:
-                owners[host] = tenant.id
-            _index_certificates(certificates, (), tenant.certificates)
+            owners.update(dict.fromkeys(tenant.domains, tenant.id))
+        _reindex(certificates, leaving, coming)
         return Snapshot(change.generation, platform, tenants, owners, certificates)
 
     def difference(self, newer: Snapshot) -> Change:
@@ -105,24 +104,31 @@ class Snapshot:
         tenant = self.tenants.get(owner)
         return tenant.certificates if tenant else ()
 
+    @property
+    def references(self) -> Iterator[str]:
+        """Of the ConfigMaps and Secrets that all this came of, as in `model.objects`."""
+        yield f"{CONFIG_MAP} {self.platform.source}"
+        yield from (f"{SECRET} {one.source}" for one in self.platform.certificates)
+        for tenant in self.tenants.values():
+            yield f"{CONFIG_MAP} {tenant.source}"
+            yield from (f"{SECRET} {one.source}" for one in tenant.certificates)
+
     def __repr__(self) -> str:
         return f"<Snapshot {self.generation}: {len(self.tenants)} tenants of {self.platform.system_domain}>"
 
 
-def _index_certificates(
-    index: dict[str, tuple[Certificate, ...]], old: tuple[Certificate, ...], new: tuple[Certificate, ...]
+def _reindex(
+    index: dict[str, tuple[Certificate, ...]], leaving: Iterable[Certificate], coming: Iterable[Certificate]
 ) -> None:
-    if old is new:
-        return
-    for certificate in old:
-        for name in certificate.names:
-            left = tuple(one for one in index.get(name, ()) if one is not certificate and one != certificate)
-            if left:
-                index[name] = left
-            else:
-                index.pop(name, None)
-    for certificate in new:
-        for name in certificate.names:
-            index[name] = tuple(
-                sorted((*index.get(name, ()), certificate), key=lambda one: (-one.not_after, one.source))
-            )
+    """Each name is sorted once, however many tenants carry it: thousands may have a copy of one wildcard."""
+    gone = {id(one) for one in leaving}
+    changed: dict[str, list[Certificate]] = {name: [] for one in leaving for name in one.names}
+    for one in coming:
+        for name in one.names:
+            changed.setdefault(name, []).append(one)
+    for name, found in changed.items():
+        found += (one for one in index.get(name, ()) if id(one) not in gone)
+        if found:
+            index[name] = tuple(sorted(found, key=lambda one: (-one.not_after, one.source)))
+        else:
+            index.pop(name, None)

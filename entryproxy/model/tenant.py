@@ -16,6 +16,8 @@ from entryproxy.model.certificate import Certificate
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+DOMAINS_MAX = 2_000
+ADDRESSES_MAX = 100
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -57,14 +59,14 @@ class Gateway(Document, frozen=True, kw_only=True):
     port: Port | str = 80
     protocol: Literal["http", "h2c", "https"] = "http"
     balance: Literal["service", "endpoints"] = "service"
-    addresses: tuple[str, ...] = ()
+    addresses: Annotated[tuple[str, ...], msgspec.Meta(max_length=ADDRESSES_MAX)] = ()
     server_name: str = ""
 
 
 class TenantSpec(Document, frozen=True, kw_only=True):
     """`tenant.yaml` as written. `release` belongs to the controller and is only carried here."""
 
-    domains: tuple[str, ...] = ()
+    domains: Annotated[tuple[str, ...], msgspec.Meta(max_length=DOMAINS_MAX)] = ()
     gateway: Gateway = Gateway()
     https_redirect: bool | None = None
     hsts: Hsts | bool = False

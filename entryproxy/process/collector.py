@@ -10,6 +10,18 @@ BULK_TENANTS = 1_000
 """From so many on it is worth it."""
 
 
+def pause() -> None:
+    """A process begins: nearly all that it makes until `resume` is going to stay."""
+    gc.disable()
+
+
+def resume() -> None:
+    """After a pause: what lives now lives long, and the collector need not walk it again and again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
 @contextlib.contextmanager
 def bulk(size: int) -> Iterator[None]:
     """Make `size` tenants inside; when they are many, the collector neither interrupts nor ever walks them again.
@@ -19,9 +31,8 @@ def bulk(size: int) -> Iterator[None]:
     if size < BULK_TENANTS or not gc.isenabled():
         yield
         return
-    gc.disable()
+    pause()
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
+        resume()

@@ -29,10 +29,9 @@ from entryproxy.console.view import WorkerInfo
 from entryproxy.model.finding import Finding
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.model.times import rfc3339
-from entryproxy.process import collector, last_good, link
+from entryproxy.process import collector, link
 from entryproxy.process.findings import FindingLog
-from entryproxy.process.last_good import LastGoodError, LastGoodFile
+from entryproxy.process.last_good import LastGoodFile
 from entryproxy.process.ledger import BudgetSlots, Ledger
 from entryproxy.process.publisher import Publisher
 from entryproxy.process.roster import Roster
@@ -58,6 +57,10 @@ class ControlContext:
 
 class Source(Protocol):
     """Where objects come from."""
+
+    def resume(self, running: Snapshot) -> None:
+        """Before the first `watch`: this is in force already."""
+        ...
 
     def load(self) -> Reading:
         """What is different since the last call, everything the first time; what can't be read for a moment is not
@@ -86,6 +89,7 @@ class Compiler(Protocol):
 
 def run(context: ControlContext, source: Source, compiler: Compiler) -> None:
     """Work until the supervisor closes the link."""
+    collector.pause()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches every process; the supervisor answers it
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Control(context, source, compiler).serve())
@@ -100,15 +104,17 @@ class Control:
         self._compiler = compiler
         self._propagation = Histogram()
         ledger = Ledger(context.ledger)
-        self._is_successor = ledger.generation > 0
+        self._predecessors_generation = ledger.generation
         self._publisher = Publisher(ledger, BudgetSlots(context.ledger), self._propagation.observe)
         self._roster = Roster(context.settings.workers, self._publisher)
         self._finding_log = FindingLog()
-        self._last_good = LastGoodFile(Path(context.settings.state_dir)) if context.settings.state_dir else None
-        self._standing = Reading()  # what the source said last, but for the objects
+        state_dir = context.settings.state_dir
+        self._last_good = LastGoodFile(Path(state_dir), lambda: self.configured_at) if state_dir else None
+        self._standing = Reading(error="It has not been read yet")  # what the source said last, but for the objects
         self._compiled_findings: tuple[Finding, ...] = ()
         self._last_good_from: float | None = None
         self._stale: asyncio.TimerHandle | None = None
+        self._is_stale = asyncio.Event()
         self._released = asyncio.Event()
         self._draining = False
         self._started_at = time.time()
@@ -125,12 +131,15 @@ class Control:
         await console.start(self._context.admin)
         if self._last_good is not None:
             self._last_good.start()
-        following = tasks.spawn(self._follow(), "follow the source")
-        released = tasks.spawn(self._released.wait(), "wait for the end")
+        work = (
+            tasks.spawn(self._follow(), "follow the source"),
+            tasks.spawn(self._follow_time(), "follow the time"),
+            tasks.spawn(self._released.wait(), "wait for the end"),
+        )
         try:
-            await asyncio.wait({following, released}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                await following
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                await one
         finally:
             await console.close()
             await self._roster.close()
@@ -164,7 +173,8 @@ class Control:
 
     @property
     def findings(self) -> Sequence[Finding]:
-        return (*self._standing.findings, *self._compiled_findings, *self._roster.problems)
+        state = (self._last_good.problem,) if self._last_good is not None and self._last_good.problem else ()
+        return (*self._standing.findings, *self._compiled_findings, *self._roster.problems, *state)
 
     @property
     def workers(self) -> Sequence[WorkerInfo]:
@@ -188,7 +198,6 @@ class Control:
     def source_error(self) -> str:
         return self._standing.error
 
-
     async def reports(self) -> Sequence[WorkerReport]:
         return (await self._roster.collect()).reports()
 
@@ -197,35 +206,28 @@ class Control:
     async def _follow(self) -> None:
         await self._resume()
         async for seen_at in self._source.watch():
-            reading = self._source.load()
-            self._compile(reading, seen_at)
-            if not reading.error:
-                self._configured_at = time.time()
+            self._compile(self._source.load(), seen_at)
+            collector.resume()
+
+    async def _follow_time(self) -> None:
+        """Certificates begin and end without any change of an object."""
+        while True:
+            await self._is_stale.wait()
+            self._is_stale.clear()
+            self._compile(self._standing, time.monotonic())
 
     async def _resume(self) -> None:
         """Begin with what is in force already: in the workers, else in the last good file."""
-        running = await self._roster.recall() if self._is_successor else None
+        newest = self._predecessors_generation
+        running = await self._roster.recall(newest) if newest else None
         if running is not None:
             self._publisher.resume(running)
-        elif (running := self._read_last_good()) is not None:
+        elif self._last_good is not None and (found := self._last_good.read()) is not None:
+            running, self._last_good_from = found
             self._publisher.publish(running.platform, running.tenants, (), time.monotonic())
         if running is not None:
             self._compiler.resume(running)
-
-    def _read_last_good(self) -> Snapshot | None:
-        folder = self._context.settings.state_dir
-        if folder is None:
-            return None
-        try:
-            found = last_good.read(Path(folder), generation=0)
-        except LastGoodError as error:
-            _log.error("the last good configuration in %s is not used: %s", folder, error)
-            return None
-        if found is None:
-            return None
-        snapshot, self._last_good_from = found
-        _log.warning("serving the last good configuration of %s until the source has been read", rfc3339(found[1]))
-        return snapshot
+            self._source.resume(running)
 
     def _compile(self, reading: Reading, seen_at: float) -> None:
         with collector.bulk(len(reading.changed)):
@@ -233,31 +235,27 @@ class Control:
 
     def _bring_in_force(self, reading: Reading, seen_at: float) -> None:
         compilation = self._compiler.compile(reading, time.time())
-        if self._configured_at is not None and reading.error and not self._standing.error:
-            self._configured_at = time.time()  # until now it was followed
+        if not (reading.error and self._standing.error):  # it agrees now, or did until now
+            self._configured_at = time.time()
         self._standing = msgspec.structs.replace(reading, changed=(), removed=())
         self._compiled_findings = compilation.findings
-        self._finding_log.announce((*reading.findings, *compilation.findings))
+        self._finding_log.announce(reading.findings, compilation.findings)
         self._compile_again_at(compilation.stale_at)
         if compilation.platform is None:
             return
         if self._publisher.publish(compilation.platform, compilation.tenants, compilation.touched, seen_at):
             _log.info("generation %d, tenants: %d", self.generation, len(compilation.tenants))
-            if self._last_good is not None and self.snapshot is not None:
-                self._last_good.keep(self.snapshot)
+        if self._last_good is not None and self.snapshot is not None and self.configured_at is not None:
+            self._last_good.keep(self.snapshot)
 
     def _compile_again_at(self, stale_at: float) -> None:
-        """Certificates begin and end without any change of an object."""
         if self._stale is not None:
             self._stale.cancel()
             self._stale = None
         if math.isfinite(stale_at):
             # In steps of a day at most: the loop's timers don't notice when somebody sets the clock.
             delay = min(max(stale_at - time.time(), 0.0) + STALE_SLACK_SECONDS, 86_400.0)
-            self._stale = asyncio.get_running_loop().call_later(delay, self._compile_stale)
-
-    def _compile_stale(self) -> None:
-        self._compile(self._standing, time.monotonic())
+            self._stale = asyncio.get_running_loop().call_later(delay, self._is_stale.set)
 
     # -- the supervisor
 

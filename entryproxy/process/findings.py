@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from entryproxy.model.finding import Finding
 
@@ -15,15 +15,18 @@ class FindingLog:
     """Remembers what has been said."""
 
     def __init__(self) -> None:
+        self._parts: tuple[Sequence[Finding], ...] = ()
         self._known: dict[Finding, None] = {}
 
-    def announce(self, findings: Iterable[Finding]) -> None:
-        """`findings` are all there are now."""
-        present = dict.fromkeys(findings)
-        for finding in present:
-            if finding not in self._known:
-                _log.log(_LEVELS[finding.severity], "%s", finding)
-        for finding in self._known:
-            if finding not in present:
-                _log.info("resolved: %s", finding)
-        self._known = present
+    def announce(self, *parts: Sequence[Finding]) -> None:
+        """These are all there are now. Parts that are the same objects as before cost nothing."""
+        if parts == self._parts:
+            return
+        present = dict.fromkeys(finding for part in parts for finding in part)
+        if news := present.keys() - self._known.keys():
+            for finding in present:
+                if finding in news:
+                    _log.log(_LEVELS[finding.severity], "%s", finding)
+        for finding in self._known.keys() - present.keys():
+            _log.info("resolved: %s", finding)
+        self._parts, self._known = parts, present

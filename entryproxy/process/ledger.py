@@ -7,13 +7,16 @@ forking. Only the control process writes, and never two at a time.
 
 from __future__ import annotations
 
+import bisect
 import mmap
 from collections import deque
 
 BUDGET_ROWS_MAX = 65_536
 _GENERATION_BYTES = 8
 _ROW_BYTES = 40  # a tenant id of at most 39 characters, and a NUL
-_MEMORY_BYTES = _GENERATION_BYTES + BUDGET_ROWS_MAX * _ROW_BYTES
+_NEXT_ROW = slice(_GENERATION_BYTES, _GENERATION_BYTES + 4)
+_HEADER_BYTES = 16
+_MEMORY_BYTES = _HEADER_BYTES + BUDGET_ROWS_MAX * _ROW_BYTES
 
 
 def create_memory() -> mmap.mmap:
@@ -42,7 +45,8 @@ class Ledger:
 class BudgetSlots:
     """Rows of the budgets' table, by tenant id.
 
-    A row whose tenant is gone is reused last: streams of that tenant may still count in it for hours.
+    A row whose tenant is gone is reused last: streams of that tenant may still count in it for hours. So a new control
+    process goes on where the one before it had come to.
     """
 
     def __init__(self, memory: mmap.mmap) -> None:
@@ -55,6 +59,7 @@ class BudgetSlots:
                 self._free.append(row)
             else:
                 self._row_of[memory[start : start + _ROW_BYTES].rstrip(b"\0").decode()] = row
+        self._free.rotate(-bisect.bisect(self._free, int.from_bytes(memory[_NEXT_ROW], "little") - 1))
 
     def row_of(self, tenant: str) -> int:
         """The tenant's row, given out at first use; -1 when all rows are taken."""
@@ -64,6 +69,7 @@ class BudgetSlots:
                 return -1
             row = self._free.popleft()
             self._row_of[tenant] = row
+            self._memory[_NEXT_ROW] = (row + 1).to_bytes(4, "little")
             self._write(row, tenant)
         return row
 
@@ -85,4 +91,4 @@ class BudgetSlots:
 
 
 def _start_of(row: int) -> int:
-    return _GENERATION_BYTES + row * _ROW_BYTES
+    return _HEADER_BYTES + row * _ROW_BYTES

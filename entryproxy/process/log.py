@@ -7,6 +7,8 @@ import logging
 import sys
 import time
 
+from entryproxy.model.printable import UNPRINTABLE
+
 
 class LineFormatter(logging.Formatter):
     """One event as one line of key=value; the message is a JSON string, so a traceback can't forge a second line."""
@@ -22,8 +24,13 @@ class LineFormatter(logging.Formatter):
             message += "\n" + self.formatException(record.exc_info)
         return (
             f"time={moment}.{int(record.msecs):03d}Z level={record.levelname.lower()} process={self._process} "
-            f"message={json.dumps(message, ensure_ascii=False)}"
+            f"message={_quoted(message)}"
         )
+
+
+def _quoted(message: str) -> str:
+    """A JSON string that a terminal shows as it is; JSON itself lets DEL, C1 controls and changes of direction pass."""
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(message, ensure_ascii=False))
 
 
 def log_as(process: str) -> None:

@@ -16,6 +16,8 @@ from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.process import messages
 from entryproxy.process.ledger import BudgetSlots, Ledger
 
+LACKS_MAX = 131_072
+"""So many ids may pile up for a worker that doesn't answer; it then starts from nothing."""
 _UNCONFIRMED_MAX = 1024
 
 
@@ -39,6 +41,12 @@ class Subscriber:
         self.lacks: set[str] = set()
         self.lacks_platform = False
 
+    def note(self, change: Change) -> None:
+        """There is something newer."""
+        if len(self.lacks) <= LACKS_MAX:
+            self.lacks.update(change.removed, (tenant.id for tenant in change.tenants))
+        self.lacks_platform |= change.platform is not None
+
     def is_at(self, generation: int) -> None:
         """The worker has this whole snapshot, the newest one, in force."""
         self.confirmed = generation
@@ -61,10 +69,16 @@ class Publisher:
         self.snapshot: Snapshot | None = None
 
     def resume(self, running: Snapshot) -> None:
-        """Before the first `publish`: workers serve with this already, so that only what differs from it travels."""
+        """Before the first `publish`: workers serve with this already, so that only what differs from it travels.
+
+        Those that don't, because they are new or were slow, get it now: nothing else may ever be published.
+        """
         self.snapshot = running
+        self._budgets.keep_only({key for key, one in running.tenants.items() if one.budget_slot >= 0})
+        encoded: dict[int, bytes] = {}
         for subscriber in self._subscribers:
             self._welcome(subscriber)
+            self._advance(subscriber, encoded)
 
     def publish(
         self, platform: Platform, tenants: Mapping[str, Tenant], touched: Iterable[str], seen_at: float
@@ -83,8 +97,7 @@ class Publisher:
                 return False
             self.snapshot = self.snapshot.apply(change)
             for subscriber in self._subscribers:
-                subscriber.lacks.update(change.removed, (tenant.id for tenant in change.tenants))
-                subscriber.lacks_platform |= change.platform is not None
+                subscriber.note(change)
         self._unconfirmed.append((self.snapshot.generation, seen_at))
         encoded: dict[int, bytes] = {}
         for subscriber in self._subscribers:
@@ -106,7 +119,8 @@ class Publisher:
         """A worker has put what it was sent in force."""
         if subscriber.under_way != generation:
             return  # an answer to an earlier control process
-        subscriber.acknowledged = subscriber.confirmed = generation
+        subscriber.acknowledged = generation
+        subscriber.confirmed = generation if len(subscriber.lacks) <= LACKS_MAX else 0
         subscriber.under_way = 0
         self._confirm(now)
         self._advance(subscriber, {})

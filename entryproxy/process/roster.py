@@ -21,6 +21,8 @@ REPORT_SECONDS = 1.0
 """How long a scrape waits for a worker before it takes that worker's last report instead."""
 RECALL_SECONDS = 2.0
 """How long a fresh control process waits to hear from the workers what is in force."""
+RECALL_PATIENCE_SECONDS = 0.5
+"""How long of that for workers which may have something newer than those that are there."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Roster:
         self._awaited: dict[int, tuple[set[Channel[messages.ToControl]], asyncio.Event]] = {}
         self._all_configured = False
         self._recalled: asyncio.Future[Snapshot | None] | None = None
+        self._wanted = 0
         self._asked: Channel[messages.ToControl] | None = None
 
     async def admit(self, sock: socket.socket) -> None:
@@ -103,12 +106,15 @@ class Roster:
                 del self._awaited[request]
         return self._totals
 
-    async def recall(self) -> Snapshot | None:
-        """What is in force already, from the first worker that has anything; None when nobody has.
+    async def recall(self, newest: int) -> Snapshot | None:
+        """What is in force already, None when no worker has anything. newest: the last generation there was; a worker
+        that doesn't have it is asked when nobody else can be expected to have it, lest the others be set back.
 
         None after RECALL_SECONDS as well: a worker that doesn't answer must not hold up what the others are to get.
         """
-        self._recalled = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._recalled, self._wanted = loop.create_future(), newest
+        patience = loop.call_later(RECALL_PATIENCE_SECONDS, self._want_less)
         self._ask_for_snapshot()
         try:
             return await asyncio.wait_for(self._recalled, RECALL_SECONDS)
@@ -116,17 +122,24 @@ class Roster:
             _log.warning("no worker said within %g s what is in force", RECALL_SECONDS)
             return None
         finally:
+            patience.cancel()
             self._recalled = None
 
+    def _want_less(self) -> None:
+        self._wanted = 0
+        self._ask_for_snapshot()
+
     def _ask_for_snapshot(self) -> None:
-        """Have one worker tell what it serves with, another one when that one is gone."""
+        """Have the worker with the newest one tell what it serves with, another one when that one is gone."""
         if self._recalled is None or self._recalled.done() or self._asked in self._peers:
             return
-        serving = [channel for channel, peer in self._peers.items() if peer.subscriber.acknowledged]
-        if serving:
-            self._asked = max(serving, key=lambda channel: self._peers[channel].subscriber.acknowledged)
-            self._asked.send(messages.encode(messages.SnapshotRequest()))
-        elif len(self._peers) == self._slots:
+        generations = {channel: peer.subscriber.acknowledged for channel, peer in self._peers.items()}
+        best = max(generations, key=lambda channel: generations[channel], default=None)
+        is_everybody_here = len(self._peers) == self._slots
+        if best is not None and generations[best] and (is_everybody_here or generations[best] >= self._wanted):
+            self._asked = best
+            best.send(messages.encode(messages.SnapshotRequest()))
+        elif is_everybody_here:
             self._recalled.set_result(None)
 
     # -- what workers say

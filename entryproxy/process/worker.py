@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import gc
 import logging
 import mmap
 import os
@@ -72,6 +71,7 @@ class MakeServer(Protocol):
 
 def run(context: WorkerContext, make_server: MakeServer) -> None:
     """Serve until told to leave; SIGTERM is blocked until a drain can follow it."""
+    collector.pause()
     _raise_open_files_limit()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches every process; the supervisor answers it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -177,9 +177,7 @@ class Worker:
         except Exception:
             self._leaving.set()  # `serve` meets the error and ends the process; a fresh one may have more luck
             raise
-        # What lives now lives as long as the worker; the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
+        collector.resume()
         self._send(messages.Applied(generation))
 
     def _send(self, message: Any) -> None:

@@ -179,10 +179,13 @@ def _certificates(snapshot: Snapshot | None) -> Metric:
 
 
 def _rejected_objects(findings: Iterable[Finding]) -> dict[str, int]:
-    counts = {"ConfigMap": 0, "Secret": 0}
+    """Objects and files by kind, whatever else there are errors about: a source that is out of reach has a metric of
+    its own."""
+    counts = dict.fromkeys(("ConfigMap", "EndpointSlice", "File", "Secret"), 0)
     for reference in {finding.object for finding in findings if finding.severity == "error"}:
         kind = reference.partition(" ")[0]
-        counts[kind] = counts.get(kind, 0) + 1
+        if kind in counts:
+            counts[kind] += 1
     return counts
 
 

@@ -103,11 +103,30 @@ async def test_what_is_missing(api: FakeApi, access: ClusterAccess) -> None:
         await access.get("Secret", "x")
 
 
+async def test_answers_that_are_no_kubernetes_object(api: FakeApi, access: ClusterAccess) -> None:
+    """Of a proxy in between, say."""
+    for body in ("<html>", "[]", '{"a":', "[" * 10_000):
+        api.fail(lambda _, body=body: web.Response(text=body), times=2)  # type: ignore[misc]
+        with pytest.raises(CommandError, match=r"can't get configmaps t1 .*: The API server's answer can't be read"):
+            await access.get("ConfigMap", "t1")
+        with pytest.raises(CommandError, match=r"can't list secrets .*: The API server's answer can't be read"):
+            await access.list_of("Secret", "t1")
+
+
+async def test_objects_nested_too_deep_for_the_decoder(api: FakeApi, access: ClusterAccess) -> None:
+    deep = f'{{"metadata":{{"name":"t1","managedFields":{"[" * 9_000 + "]" * 9_000}}}}}'
+    api.fail(lambda _: web.Response(text=deep))
+    found = await access.get("ConfigMap", "t1")
+    assert found is not None and found["metadata"]["name"] == "t1"
+    api.fail(lambda _: web.Response(text=f'{{"metadata":{{}},"items":[{deep}]}}'))
+    assert [one["metadata"]["name"] for one in await access.list_of("Secret", "t1")] == ["t1"]
+
+
 async def test_applying(api: FakeApi, access: ClusterAccess) -> None:
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "t1"}}
     sent = await access.apply(manifest, dry_run=True)
     assert (sent["method"], sent["kind"]) == ("PATCH", "application/apply-patch+yaml")
-    assert sent["query"] == {"fieldManager": "entryproxy", "force": "false", "dryRun": "All"}
+    assert sent["query"] == {"fieldManager": "entryproxy", "dryRun": "All"}
     assert "dryRun" not in (await access.apply(manifest, dry_run=False))["query"]
     assert api.requests[-1][0] == f"{CONFIG_MAPS}/t1"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 
+import msgspec
 import pytest
 
 from entryproxy.cli.output import (
@@ -12,6 +13,7 @@ from entryproxy.cli.output import (
     print_document,
     print_fields,
     print_table,
+    say,
     several,
 )
 from entryproxy.model.finding import Finding
@@ -45,6 +47,19 @@ def test_complaints_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     complain_of([FINDING])
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "entryproxy: no\nerror: ConfigMap ns/t1: No [InvalidObject]\n")
+
+
+def test_a_terminal_obeys_nobody_else(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names, annotations and messages in a cluster are not the operator's own."""
+    print_table(("ID",), [("\x1b[2J\nforged",)])
+    print_fields([("host", "\x1b[2J\nforged")])
+    say("\x1b[2J\nforged")
+    said = capsys.readouterr().out
+    assert said == "ID\n\\x1b[2J\\nforged\nhost  \\x1b[2J\\nforged\n\\x1b[2J\\nforged\n"
+    complain("\x1b[2J\n  advice")
+    complain_of([msgspec.structs.replace(FINDING, message="\x9b2J\nerror: forged")])
+    said = capsys.readouterr().err
+    assert said == "entryproxy: \\x1b[2J\n  advice\nerror: ConfigMap ns/t1: \\x9b2J\\nerror: forged [InvalidObject]\n"
 
 
 def test_formats(monkeypatch: pytest.MonkeyPatch) -> None:

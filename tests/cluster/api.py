@@ -51,8 +51,9 @@ class Api:
         return self.post(collection_path(document), document)
 
     def raw(self, method: str, path: str, document: Any = None, content_type: str = "application/json") -> bytes:
-        """The body of a 2xx answer; raises ApiError for others, OSError when there is none."""
-        body = None if document is None else json.dumps(document).encode()
+        """The body of a 2xx answer; raises ApiError for others, OSError when there is none. document: bytes as they
+        are, anything else as JSON."""
+        body = document if document is None or isinstance(document, bytes) else json.dumps(document).encode()
         fields = {"Authorization": self._authorization, "Content-Type": content_type, "Connection": "close"}
         connection = http.client.HTTPSConnection(self._host, context=self._context, timeout=_TIMEOUT_SECONDS)
         try:

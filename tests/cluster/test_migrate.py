@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ HOST = "shop.customer.com"
 
 
 @pytest.fixture
-def shop(operator: Operator) -> str:
+def shop(operator: Operator) -> Iterator[str]:
     """A namespace with everything that an Ingress of ingress-nginx may have; its class has the same name."""
     cluster = operator.cluster
     namespace = cluster.new_namespace()
@@ -35,7 +37,8 @@ def shop(operator: Operator) -> str:
         ingress("lost", namespace, "lost.customer.com", "nowhere"),
     ):
         cluster.api.create(one)
-    return namespace
+    yield namespace
+    cluster.api.delete(f"/api/v1/namespaces/{namespace}/configmaps/x-controller")  # or it is the oldest for all others
 
 
 def make(version: str, kind: str, name: str, namespace: str, **rest: Any) -> dict[str, Any]:
@@ -64,6 +67,31 @@ def test_what_is_read(operator: Operator, shop: str) -> None:
     }
     assert report["settings"]["source"] == f"ConfigMap {shop}/x-controller"
     assert {x["reason"] for one in report["ingresses"] for x in one["findings"]} == {"ExternalService"}
+
+
+def test_what_anybody_with_a_namespace_may_pretend(
+    operator: Operator, shop: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To be the platform's settings, or ingress-nginx's, with somebody's own address among the trusted proxies."""
+    elsewhere = operator.cluster.new_namespace()
+    without_settings = Operator(operator.cluster, elsewhere + "-entry", capsys)
+    time.sleep(1.0 - time.time() % 1.0)  # creationTimestamps are in whole seconds
+    labels = {"app.kubernetes.io/name": "ingress-nginx"}
+    evil = {"use-forwarded-headers": "true", "proxy-real-ip-cidr": "203.0.113.7/32"}
+    for name, data, more in (
+        ("p", {"settings.yaml": "systemDomain: evil.example"}, {LABEL: "system"}),
+        ("a-controller", evil, {}),
+    ):
+        operator.cluster.api.create(make("v1", "ConfigMap", name, elsewhere, labels={**labels, **more}, data=data))
+    assert without_settings.run("migrate", "-o", "json", "--ingress-class", shop, "--system-domain", DOMAIN) == 1
+    operator.cluster.api.delete(f"/api/v1/namespaces/{elsewhere}/configmaps")
+    report = json.loads(without_settings.out)
+    assert report["settings"]["source"] == f"ConfigMap {shop}/x-controller"
+    assert report["settings"]["isWritten"]
+    assert "trustedProxies" not in report["settings"]["document"]
+    assert [one["object"] for one in report["findings"] if one["reason"] == "OtherController"] == [
+        f"ConfigMap {elsewhere}/a-controller"
+    ]
 
 
 def test_what_is_written_is_in_force(operator: Operator, shop: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -153,6 +154,33 @@ async def test_endpoint_slices_of_any_namespace(cluster: Cluster, namespace: str
         assert (one.service, one.ports[0].number, one.endpoints[0].address) == ("higress-gateway", 8080, "198.51.100.7")
         cluster.api.delete(f"/apis/discovery.k8s.io/v1/namespaces/{other}/endpointslices/gateway")
         await followed.until(lambda: reference not in followed.objects)
+
+
+async def test_one_object_nested_too_deep_keeps_no_other_from_being_read(
+    cluster: Cluster, namespace: str, account: Account
+) -> None:
+    """Whoever may write one EndpointSlice, in a namespace of its own, may write its managed fields."""
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{cluster.new_namespace()}/endpointslices"
+    poison = {"fieldsType": "FieldsV1", "fieldsV1": "@", "manager": "m", "operation": "Update"}
+    slices = []
+    for name in ("deep", "deeper"):
+        manifest = endpoint_slice("", name, "a")
+        manifest["metadata"] = {**manifest["metadata"], "managedFields": [{**poison, "apiVersion": "v1"}]}
+        del manifest["metadata"]["namespace"]
+        slices.append(json.dumps(manifest).encode().replace(b'"@"', b'{"f:a":' * 9_900 + b"{}" + b"}" * 9_900))
+    cluster.api.raw("POST", path, slices[0])
+    cluster.api.create(endpoint_slice(namespace, "healthy", "b"))
+    try:
+        async with follow(account, namespace) as followed:
+            await followed.until(lambda: f"EndpointSlice {namespace}/healthy" in followed.objects)
+            cluster.api.raw("POST", path, slices[1])
+            cluster.api.create(endpoint_slice(namespace, "later", "b"))
+            await followed.until(lambda: f"EndpointSlice {namespace}/later" in followed.objects)
+            assert {one.rpartition("/")[2] for one in followed.objects} >= {"deep", "deeper"}
+            assert (followed.reading.findings, followed.reading.error) == ((), "")
+    finally:
+        cluster.api.delete(path)  # the other tests' own clients would stumble, too
+        cluster.api.delete(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices")
 
 
 async def test_missing_permissions_are_named_until_they_are_there(

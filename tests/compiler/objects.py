@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from entryproxy.compiler.compile import Compilation, Compiler
 from entryproxy.config.yaml import parse_yaml
-from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.objects import (
+    LabelledConfigMap,
+    LabelledEndpointSlice,
+    LabelledObject,
+    LabelledSecret,
+    SliceEndpoint,
+    SlicePort,
+)
 from entryproxy.model.reading import Reading
 from entryproxy.model.secret import PrivateBytes
 from tests.compiler.pairs import certificate, key_pem, pem
@@ -64,5 +71,21 @@ def secret(
         created=fields.pop("created", "2026-01-01T00:00:00Z"),
         certificate_pem=fields.pop("certificate_pem", None) or pem(certificate(*names, start=start, end=end)),
         key_pem=PrivateBytes(fields.pop("key_pem", None) or key_pem()),
+        **fields,
+    )
+
+
+def endpoint_slice(
+    tenant: str, *pods: str | SliceEndpoint, ports: Sequence[tuple[str, int]] = (("http", 8080),), **fields: Any
+) -> LabelledEndpointSlice:
+    """A slice of the tenant's ordinary gateway Service; a pod given by its address is ready."""
+    return LabelledEndpointSlice(
+        namespace=fields.pop("namespace", f"{tenant}-gateway"),
+        name=fields.pop("name", "higress-gateway-1"),
+        tenant=tenant,
+        created="2026-01-01T00:00:00Z",
+        service=fields.pop("service", "higress-gateway"),
+        ports=tuple(SlicePort(*one) for one in ports),
+        endpoints=tuple(SliceEndpoint(address=one) if isinstance(one, str) else one for one in pods),
         **fields,
     )

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+import ssl
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,3 +129,47 @@ def test_an_rsa_key_whose_parts_do_not_fit_is_rejected() -> None:
     ).private_key(unsafe_skip_rsa_key_validation=True)
     rejected = problem(pem(certificate("a.example.com", of=RSA)), key_pem(broken))
     assert rejected.field == "tls.key"
+
+
+def damaged(one: x509.Certificate, old: bytes, new: bytes) -> bytes:
+    """PEM with some octets replaced."""
+    der = one.public_bytes(Encoding.DER)
+    assert old in der
+    return ssl.DER_cert_to_PEM_cert(der.replace(old, new)).encode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x11"),  # X.509 version 18
+        (b"\x0c\x06middle", b"\x03\x06middle"),  # a name in bits
+        (b"\x0c\x06middle", b"\x0c\x06\xff\xff\xff\xff\xff\xff"),  # or not in UTF-8
+    ],
+)
+def test_what_cannot_be_decoded_is_rejected_wherever_it_stands(old: bytes, new: bytes) -> None:
+    """OpenSSL would refuse the whole chain, in every worker, in the place of the good one that was there."""
+    for chain in (damaged(LEAF, old, new), pem(LEAF) + damaged(MIDDLE, old, new)):
+        try:
+            pair = check_pair(chain, PrivateBytes(key_pem()))
+        except Rejected:
+            continue
+        load(pair)
+    assert "malformed" in problem(damaged(LEAF, old, new), key_pem()).message
+
+
+@pytest.mark.parametrize("kind", ["rsa1024", "p192"])
+def test_a_weak_authority_would_have_openssl_refuse_the_chain(kind: str) -> None:
+    weak = certificate(subject="weak", of=key(kind), issuer=("root", key("p256", 1)), ca=True)
+    leaf = certificate("a.example.com", issuer=("weak", key(kind)))
+    assert "CA in the chain is too weak" in problem(pem(leaf, weak), key_pem()).message
+    load(check(leaf))
+
+
+def load(pair: CheckedPair) -> None:
+    """As a worker does."""
+    descriptor = os.memfd_create("pair")
+    try:
+        os.write(descriptor, pair.key_pem.reveal() + pair.chain_pem)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)

@@ -66,3 +66,16 @@ def test_replacing_one_by_one_ends_where_a_fresh_start_does(
         assert {each for each in "abcdef" if now[each] != known[each]} <= told
         known = now
     assert {tenant: lost for tenant, lost in known.items() if lost} == resolve(wanted.values())
+
+
+def test_a_claim_that_comes_to_nothing_touches_nobody() -> None:
+    """Thousands of tenants may ask for one host by mistake; each change of one of them must not be work for all."""
+    registry = Claims()
+    for tenant in "abcdef":
+        registry.replace(tenant, claim(tenant, "1", "x.org"))
+    assert registry.replace("f", claim("f", "1", "x.org", "f.org")) == set()
+    assert registry.replace("e", None) == set()
+    assert registry.replace("a", claim("a", "1", "x.org", "a.org")) == set()
+    assert registry.replace("a", claim("a", "9", "x.org", "a.org")) == {"b", "c", "d", "f"}
+    assert registry.lost_by("a") == (("x.org", "b", "ConfigMap ns/b"),)
+    assert registry.replace("b", None) == {"a", "c", "d", "f"}

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import copy
 import math
+import ssl
 from collections.abc import Sequence
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +43,15 @@ def test_unchanged_tenants_stay_the_same_objects() -> None:
     assert second.platform is first.platform
     assert second.tenants["b"] is first.tenants["b"]
     assert second.tenants["a"].limits.connections == 3
+
+
+def test_findings_stay_the_same_object_while_nothing_new_is_found() -> None:
+    compiler = Following()
+    first = compile_(settings(), config("a"), config("b", "bad: 1"), compiler=compiler)
+    again = compile_(settings(), config("a", {"hsts": True}), config("b", "bad: 1"), compiler=compiler)
+    assert first.findings
+    assert again.findings is first.findings
+    assert reasons(compile_(settings(), config("a"), compiler=compiler)) == []
 
 
 def test_only_the_changed_object_is_parsed_again() -> None:
@@ -158,6 +169,29 @@ def test_a_secret_that_breaks_keeps_its_previous_pair() -> None:
     assert other_key.decode() not in repr(second)
 
 
+def test_a_secret_that_turns_to_other_names_keeps_its_previous_pair_while_that_is_of_use() -> None:
+    compiler = Following()
+    objects = (settings(), config("a", {"domains": ["x.org"]}))
+    first = compile_(*objects, secret("a", "x.org", f"*.a.{DOMAIN}"), compiler=compiler)
+    for names in (("elsewhere.org",), ("other.org",)):
+        other = compile_(*objects, secret("a", *names), compiler=compiler)
+        assert other.tenants["a"] is first.tenants["a"]
+        (finding,) = [one for one in other.findings if one.reason == "CertificateNames"]
+        assert finding.message.endswith("the last good version stays in force")
+    moved = compile_(settings(), config("a"), secret("a", "elsewhere.org"), compiler=compiler)
+    assert [one.names for one in moved.tenants["a"].certificates] == [(f"*.a.{DOMAIN}",)]
+    gone = compile_(settings(), config("a"), compiler=compiler)
+    assert gone.tenants["a"].certificates == ()
+    back = compile_(settings(), config("a"), secret("a", "elsewhere.org"), compiler=compiler)
+    assert back.tenants["a"].certificates == ()
+
+
+def test_the_platforms_certificate_too() -> None:
+    compiler = Following()
+    first = compile_(settings(), secret("system", f"*.{DOMAIN}"), compiler=compiler)
+    assert compile_(settings(), secret("system", "elsewhere.org"), compiler=compiler).platform is first.platform
+
+
 def test_several_certificates_stand_oldest_object_first() -> None:
     newer = secret("system", f"*.{DOMAIN}", name="a", created="2026-05-01T00:00:00Z")
     older = secret("system", f"*.{DOMAIN}", name="b", created="2026-04-01T00:00:00Z")
@@ -235,3 +269,53 @@ def test_a_poison_object_never_stops_the_others(text: str, material: bytes) -> N
     compiled = compile_(settings(), config("a"), config("p", text), poison)
     assert "a" in compiled.tenants
     assert "InvalidCertificate" in reasons(compiled)
+
+
+def test_a_certificate_of_the_platform_for_one_tenant_concerns_nobody_else() -> None:
+    compiler = Following()
+    others: list[LabelledObject] = [
+        settings(),
+        config("a"),
+        config("b"),
+        secret("system", f"*.b.{DOMAIN}", name="b-tls"),
+    ]
+
+    def touched(*objects: LabelledObject) -> tuple[set[str], set[str]]:
+        compiled = compile_(*others, *objects, compiler=compiler)
+        uncovered = {one.tenant for one in compiled.findings if one.reason == "UncoveredHost" and "*." in one.message}
+        return set(compiled.touched), uncovered
+
+    touched()
+    assert touched(secret("system", f"*.a.{DOMAIN}", name="a-tls")) == ({"a"}, set())
+    assert touched(secret("system", f"x.nobody.{DOMAIN}", name="a-tls")) == ({"a"}, {"a"})
+    everybody = secret("system", f"*.{DOMAIN}", f"*.a.{DOMAIN}", name="wildcard")
+    assert touched(everybody) == ({"a", "b"}, set())
+
+
+def test_a_defect_that_one_object_brings_to_light_concerns_that_object_alone() -> None:
+    def fragile(text: str) -> object:
+        if "explode" in text:
+            raise RuntimeError("near a secret")
+        return parse_yaml(text)
+
+    compiler = Following(Compiler(fragile))
+    compile_(settings(), config("a", {"hsts": True}), compiler=compiler)
+    compiled = compile_(settings(), config("a", "explode: 1"), config("b"), compiler=compiler)
+    assert compiled.tenants["a"].hsts
+    assert "b" in compiled.tenants
+    (finding,) = [one for one in compiled.findings if one.reason == "InvalidObject"]
+    assert str(finding) == (
+        "error: ConfigMap higress-system/a: It can't be judged (RuntimeError), which is a defect; please report it; "
+        "the last good version stays in force [InvalidObject]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x11"), (b"\x0c\x02ca", b"\x03\x02ca")]
+)
+def test_a_gateways_ca_that_openssl_would_refuse_is_rejected(old: bytes, new: bytes) -> None:
+    der = certificate(subject="ca", ca=True).public_bytes(Encoding.DER)
+    text = ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+    compiled = compile_(settings(), config("a", data={"ca.crt": text}), config("b"))
+    assert list(compiled.tenants) == ["b"]
+    assert [one.field for one in compiled.findings if one.reason == "InvalidObject"] == ["ca.crt"]

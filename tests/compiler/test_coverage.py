@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from entryproxy.compiler.coverage import is_covered, may_serve
+from entryproxy.compiler.coverage import CustomHosts, is_covered, may_serve
+from entryproxy.model.hostname import covers
 
 D = "aigw.example.com"
 
@@ -35,7 +38,7 @@ D = "aigw.example.com"
     ],
 )
 def test_may_serve(name: str, owner: str, expected: bool) -> None:
-    assert may_serve(name, owner, ("app.customer.com", "*.wild.org"), D) is expected
+    assert may_serve(name, owner, CustomHosts(("app.customer.com", "*.wild.org")), D) is expected
 
 
 def test_is_covered() -> None:
@@ -46,3 +49,12 @@ def test_is_covered() -> None:
     assert not is_covered("b.org", names)
     assert not is_covered("x.y.b.org", names)
     assert not is_covered("*.x.b.org", {"*.b.org"})
+
+
+NAMES = st.sampled_from(["x.org", "a.x.org", "*.x.org", "b.a.x.org", "*.a.x.org", "y.org", "*.org", "org.x"])
+
+
+@given(NAMES, st.lists(NAMES))
+def test_custom_hosts_meet_what_covers_one_of_them_or_is_covered(name: str, domains: list[str]) -> None:
+    expected = any(covers(name, one) or covers(one, name) for one in domains)
+    assert CustomHosts(domains).meet(name) is expected

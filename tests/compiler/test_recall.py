@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 import yaml
 
-from entryproxy.compiler.compile import Compilation
+from entryproxy.compiler.compile import Compilation, Compiler
 from entryproxy.compiler.recall import recall
+from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.objects import LabelledObject
 from entryproxy.model.snapshot import Snapshot
-from tests.compiler.objects import DOMAIN, NAMESPACE, Following, config, secret, settings
+from tests.compiler.objects import DOMAIN, NAMESPACE, Following, config, endpoint_slice, secret, settings
 from tests.compiler.pairs import NOW, key, key_pem
 from tests.compiler.test_golden import FOLDER, SCENARIOS, build
 
@@ -129,3 +131,58 @@ def test_keys_stay_hidden() -> None:
     entries = recall(running(*GOOD))
     assert "PRIVATE" in GOOD[3].key_pem.reveal().decode()  # type: ignore[union-attr]
     assert not any("PRIVATE" in repr((one.source, one.draft)) for one in entries)
+
+
+class Pods:
+    """A compiler that knows EndpointSlices, and what it says of the pods of one tenant, or of its port."""
+
+    def __init__(self, *before: LabelledObject, port: int | str = "http") -> None:
+        self.config = config("a", {"gateway": {"balance": "endpoints", "port": port}})
+        first = Following(Compiler(parse_yaml, endpoints_known=True))
+        running = snapshot_of(first.compile([settings(), self.config, *before], NOW))
+        self.following = Following(Compiler(parse_yaml, endpoints_known=True))
+        self.following.compiler.resume(running)
+
+    def see(self, *objects: LabelledObject, unread: str | None = None) -> list[str] | None:
+        compiled = self.following.compile(
+            [settings(), *objects], NOW, frozenset() if unread is None else frozenset({unread})
+        )
+        endpoints = compiled.tenants["a"].gateway_endpoints
+        return None if endpoints is None else [one.address for one in endpoints]
+
+
+def test_pods_in_force_stay_while_endpoint_slices_cannot_be_read() -> None:
+    """ConfigMaps and Secrets may be there long before, when only the permission to read slices is missing."""
+    for port in ("http", 8080):
+        pods = Pods(endpoint_slice("a", "10.0.0.1"), port=port)
+        assert pods.see(unread="") == ["10.0.0.1:8080"]
+        assert pods.see(pods.config, unread="EndpointSlice") == ["10.0.0.1:8080"]
+        changed = msgspec.structs.replace(pods.config, data={**pods.config.data, "tenant.yaml": "broken: 1"})
+        assert pods.see(changed, unread="EndpointSlice") == ["10.0.0.1:8080"]
+        assert pods.see(pods.config, endpoint_slice("a", "10.0.0.2"), unread="EndpointSlice") == ["10.0.0.2:8080"]
+        assert pods.see(pods.config, unread="EndpointSlice") == (None if port == 8080 else [])
+
+
+def test_pods_in_force_do_not_come_back_once_slices_have_been_read() -> None:
+    broken = config("a", "broken: 1")
+    for one in (broken, None):
+        pods = Pods(endpoint_slice("a", "10.0.0.1"))
+        assert pods.see(one or pods.config, endpoint_slice("a", "10.0.0.2")) == ["10.0.0.2:8080"]
+        assert pods.see(one or pods.config) == []
+        pods = Pods(endpoint_slice("a", "10.0.0.1"))
+        assert pods.see(one or pods.config) == []
+        assert pods.see(one or pods.config, unread="EndpointSlice") == []
+
+
+def test_pods_of_another_service_are_not_recalled() -> None:
+    pods = Pods(endpoint_slice("a", "10.0.0.1"))
+    other = config("a", {"gateway": {"balance": "endpoints", "port": "http", "service": "other"}})
+    assert pods.see(other, unread="EndpointSlice") == []
+    assert pods.see(pods.config, unread="EndpointSlice") == ["10.0.0.1:8080"]
+
+
+def test_a_kind_that_could_not_be_read_keeps_all_of_its_kind() -> None:
+    compiler = resumed(running(*GOOD))
+    kept = compiler.compile(GOOD[:1], NOW, frozenset({"ConfigMap"}))
+    assert sorted(kept.tenants) == ["a", "b"]
+    assert kept.tenants["a"].certificates == ()

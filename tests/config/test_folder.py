@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
+from entryproxy.config import folder as folder_module
 from entryproxy.config.folder import FolderSource, unread_in
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
@@ -336,3 +337,16 @@ async def _until(source: FolderSource, ticks: AsyncGenerator[float, None], expec
 def test_what_a_finding_says_about_what_is_unread(reason: str, about: str, unread: set[str]) -> None:
     one = Finding(severity="error", reason=reason, object=about, field="", message="")
     assert unread_in([one]) == unread
+
+
+async def test_a_watcher_that_fails_is_not_waited_for_in_silence(
+    source: FolderSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(folder_module, "watch_folder", fail)
+    with pytest.raises(ValueError, match="a bug"):
+        async with asyncio.timeout(5), aclosing(source.watch()) as ticks:
+            async for _ in ticks:
+                pass

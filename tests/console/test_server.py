@@ -89,6 +89,14 @@ async def test_metrics(client: TestClient[Any, Any]) -> None:
     assert samples["entryproxy_config_generation", ()] == 42
 
 
+@pytest.mark.parametrize("path", EVERY_PATH)
+async def test_nothing_is_told_through_the_entry(client: TestClient[Any, Any], path: str) -> None:
+    """A tenant may be able to lead its gateway's Service here; the entry marks whatever it sends there."""
+    response = await client.get(path, headers={"X-Entry-Tenant": "tenant1"})
+    assert (response.status, response.content_type) == (403, "application/problem+json")
+    assert "tenant1" not in await response.text()
+
+
 # -- JSON
 
 
@@ -101,6 +109,8 @@ async def test_tenants(client: TestClient[Any, Any]) -> None:
         "source": "higress-system/tenant2",
         "hosts": ["*.tenant2.aigw.example.com", "tenant2.aigw.example.com"],
         "gatewayAddresses": ["127.0.0.1:9002", "127.0.0.1:9003"],
+        "gatewayService": "",
+        "gatewayEndpoints": None,
         "gatewayProtocol": "https",
         "httpsRedirect": True,
         "hsts": "",

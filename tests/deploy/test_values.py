@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from entryproxy.model.tenant import Limits, PlatformSpec, Timeouts, TlsSpec
-from tests.deploy.chart import CHART, HelmError, template
+from tests.deploy.chart import CHART, HelmError, one, pod_of, render, template
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
@@ -49,6 +49,39 @@ def test_mistakes_are_refused(values: dict[str, Any], complaint: str) -> None:
     with pytest.raises(HelmError) as error:
         template(values)
     assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["a\n      hostNetwork: true", 'a"\n  b: c', "true", "12", "a: b", "a # b", "*a", "{}"]
+)
+def test_text_is_never_yaml(text: str) -> None:
+    """Some values come from elsewhere: a pipeline's inputs, a customer's form."""
+    values = {
+        "imagePullSecrets": [text],
+        "priorityClassName": text,
+        "nodeSelector": {"a": text},
+        "podAnnotations": {"a": text},
+        "podLabels": {"a": text},
+        "serviceAccount": {"annotations": {"a": text}},
+        "service": {"loadBalancerClass": text, "annotations": {"a": text}},
+        "metrics": {
+            "serviceMonitor": {"enabled": True, "labels": {"a": text}},
+            "prometheusRule": {"enabled": True, "labels": {"a": text}},
+            "dashboards": {"enabled": True, "labels": {"a": text}, "annotations": {"a": text}},
+        },
+    }
+    objects = render(values)
+    pod = pod_of(objects)
+    assert (pod["spec"]["imagePullSecrets"], pod["spec"]["priorityClassName"]) == ([{"name": text}], text)
+    assert pod["spec"].keys() - pod_of(render())["spec"].keys() == {
+        "imagePullSecrets",
+        "nodeSelector",
+        "priorityClassName",
+    }
+    assert (pod["metadata"]["annotations"], pod["spec"]["nodeSelector"]) == ({"a": text}, {"a": text})
+    assert one(objects, "Service", "entryproxy")["spec"]["loadBalancerClass"] == text
+    labelled = [item for item in objects if item["metadata"]["labels"].get("a") == text]
+    assert sorted(item["kind"] for item in labelled) == ["ConfigMap", "PrometheusRule", "ServiceMonitor"]
 
 
 def test_a_parent_chart_may_pass_its_globals() -> None:

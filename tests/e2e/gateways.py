@@ -182,7 +182,10 @@ Script = Callable[[Exchange], Awaitable[None]]
 class Gateway:
     """A tenant's gateway on loopback. `script(…)` gives a path that behaves; every other path echoes."""
 
-    def __init__(self, background: Background, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, background: Background, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        self.host = host
         self.requests: list[Exchange] = []
         self.errors: list[Exception] = []  # of scripts; the suite ends red when there is one
         self.connections = 0
@@ -190,12 +193,12 @@ class Gateway:
         self._background = background
         self._scripts: dict[str, Script] = {}
         self._numbers = itertools.count(1)
-        self._server = background.run(self._listen(tls))
+        self._server = background.run(self._listen(tls, port))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def script(self, script: Script) -> str:
         """A fresh path that `script` answers."""
@@ -226,8 +229,8 @@ class Gateway:
     async def _close(self) -> None:
         self._server.close()
 
-    async def _listen(self, tls: ssl.SSLContext | None) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls, limit=1 << 20, backlog=1024)
+    async def _listen(self, tls: ssl.SSLContext | None, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, self.host, port, ssl=tls, limit=1 << 20, backlog=1024)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -1,4 +1,7 @@
-"""The running product: a folder of objects, `entryproxy serve` in a process of its own, and its admin port."""
+"""The running product: a folder of objects, `entryproxy serve` in a process of its own, and its admin port.
+
+tests/cluster/entry runs it in front of a cluster instead.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -31,12 +34,25 @@ _LISTEN = "0A"
 _PORT = re.compile(r"\b(https|http|admin)=\S*:(\d+)")
 
 
+class Source(Protocol):
+    """Where an entry's objects are."""
+
+    @property
+    def options(self) -> Sequence[str]:
+        """What `serve` must be told to find them."""
+        ...
+
+
 class Folder:
     """A file source that tests write to as an operator would: one object a file, replaced in one step."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(exist_ok=True)
+
+    @property
+    def options(self) -> Sequence[str]:
+        return ["--source", str(self.path)]
 
     def settings(self, **settings: Any) -> None:
         """The platform's settings."""
@@ -82,9 +98,9 @@ class Entry:
     """
 
     def __init__(
-        self, folder: Folder, authority: Authority, *options: str, environment: Mapping[str, str] | None = None
+        self, source: Source, authority: Authority, *options: str, environment: Mapping[str, str] | None = None
     ) -> None:
-        self.folder = folder
+        self.source = source
         self.authority = authority
         self.log: list[dict[str, Any]] = []
         self.garbled: list[str] = []
@@ -92,7 +108,7 @@ class Entry:
         self.ports: dict[str, int] = {}
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "entryproxy", "serve", "--source", str(folder.path), "--bind", "127.0.0.1"),
+                *(sys.executable, "-m", "entryproxy", "serve", *source.options, "--bind", "127.0.0.1"),
                 *("--https-port", "0", "--http-port", "0", "--admin-port", "0", "--workers", "2", *options),
             ],
             stdout=subprocess.PIPE,
@@ -109,6 +125,12 @@ class Entry:
         ]
         for reader in self._readers:
             reader.start()
+
+    @property
+    def folder(self) -> Folder:
+        """Its source, where that is a folder."""
+        assert isinstance(self.source, Folder)
+        return self.source
 
     # -- life
 
@@ -248,10 +270,10 @@ class Entry:
 
 @contextlib.contextmanager
 def running(
-    folder: Folder, authority: Authority, *options: str, environment: Mapping[str, str] | None = None
+    source: Source, authority: Authority, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Entry]:
     """An entry for one test, ready; ended afterwards."""
-    entry = Entry(folder, authority, *options, environment=environment)
+    entry = Entry(source, authority, *options, environment=environment)
     try:
         yield entry.wait_ready()
     finally:

@@ -6,13 +6,13 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
-from cryptography import x509
 
 from tests.certificates import Authority
-from tests.e2e.clients import Client, connect, wrap
+from tests.e2e.clients import connect, wrap
 from tests.e2e.conftest import write_platform, write_tenant
 from tests.e2e.gateways import Exchange, Gateway, wait_until
 from tests.e2e.harness import Entry, Folder, running
+from tests.e2e.probes import rejected, serial, status, tenant_of
 
 SECONDS = 2.0
 """Generous: the promise is 100 ms, which the benchmark measures."""
@@ -44,7 +44,7 @@ class TestTenants:
     def test_added_changed_and_removed(self, changing: Entry, gateway: Gateway, neighbour: Gateway) -> None:
         folder, host = changing.folder, "app1.fresh.aigw.example.com"
         write_tenant(folder, changing.authority, "fresh", gateway={"addresses": [gateway.address]})
-        wait_until(lambda: _status(changing, host, gateway.path()) == 200, "not added", SECONDS)
+        wait_until(lambda: status(changing, host, gateway.path()) == 200, "not added", SECONDS)
         with changing.client(host) as client:
             write_tenant(folder, changing.authority, "fresh", gateway={"addresses": [neighbour.address]})
             path = gateway.path()
@@ -52,7 +52,7 @@ class TestTenants:
             folder.remove_tenant("fresh")
             folder.remove_certificate("fresh-wildcard")
             wait_until(lambda: client.get(path).status in (404, 421), "not removed", SECONDS)
-        assert _status(changing, host, gateway.path()) == 404
+        assert status(changing, host, gateway.path()) == 404
 
     def test_a_request_in_flight_keeps_what_it_started_with(self, changing: Entry, gateway: Gateway) -> None:
         async def held(exchange: Exchange) -> None:
@@ -63,12 +63,12 @@ class TestTenants:
         latch = gateway.latch()
         folder, host = changing.folder, "app1.leaving.aigw.example.com"
         write_tenant(folder, changing.authority, "leaving", gateway={"addresses": [gateway.address]})
-        wait_until(lambda: _status(changing, host, gateway.path()) == 200, "not added", SECONDS)
+        wait_until(lambda: status(changing, host, gateway.path()) == 200, "not added", SECONDS)
         with changing.client(host) as client:
             client.send(client.head("GET", gateway.script(held)))
             assert client.response_head().status == 200
             folder.remove_tenant("leaving")
-            wait_until(lambda: _status(changing, host, gateway.path()) == 404, "not removed", SECONDS)
+            wait_until(lambda: status(changing, host, gateway.path()) == 404, "not removed", SECONDS)
             latch.open()
             assert client.read(8) == b"halfhalf"
         folder.remove_certificate("leaving-wildcard")
@@ -89,24 +89,24 @@ class TestTenants:
     ) -> None:
         folder, host = changing.folder, "app1.careless.aigw.example.com"
         write_tenant(folder, changing.authority, "careless", gateway={"addresses": [gateway.address]})
-        wait_until(lambda: _status(changing, host, gateway.path()) == 200, "not added", SECONDS)
+        wait_until(lambda: status(changing, host, gateway.path()) == 200, "not added", SECONDS)
         reported = len(changing.messages)
         folder.config_map("careless", "careless", {"tenant.yaml": document})
-        wait_until(lambda: _rejected(changing, "ConfigMap") == 1, "not rejected", SECONDS)
+        wait_until(lambda: rejected(changing, "ConfigMap") == 1, "not rejected", SECONDS)
         wait_until(
             lambda: any("careless" in line and field in line for line in changing.messages[reported:]),
             "not reported with its field",
         )
-        assert _status(changing, host, gateway.path()) == 200
+        assert status(changing, host, gateway.path()) == 200
         write_tenant(folder, changing.authority, "careless", gateway={"addresses": [gateway.address]})
-        wait_until(lambda: _rejected(changing, "ConfigMap") == 0, "not accepted again", SECONDS)
+        wait_until(lambda: rejected(changing, "ConfigMap") == 0, "not accepted again", SECONDS)
 
     def test_a_file_that_is_no_yaml_disturbs_nobody(self, changing: Entry, gateway: Gateway) -> None:
         folder = changing.folder
         folder.write("torn.yaml", "kind: ConfigMap\nmetadata: {name: [\n")
         write_tenant(folder, changing.authority, "beside", gateway={"addresses": [gateway.address]})
         host = "app1.beside.aigw.example.com"
-        wait_until(lambda: _status(changing, host, gateway.path()) == 200, "not added", SECONDS)
+        wait_until(lambda: status(changing, host, gateway.path()) == 200, "not added", SECONDS)
         assert any("torn.yaml" in line for line in changing.messages)
         (folder.path / "torn.yaml").unlink()
 
@@ -116,22 +116,22 @@ class TestTenants:
         for tenant, created in (("older", "2026-01-01T00:00:00Z"), ("newer", "2026-02-01T00:00:00Z")):
             folder.tenant(tenant, created=created, gateway=at_gateway, domains=[host])
             folder.certificate(f"{tenant}-custom", tenant, changing.authority.issue(host))
-        wait_until(lambda: _rejected(changing, "ConfigMap") == 1, "the later claim was not rejected", SECONDS)
+        wait_until(lambda: rejected(changing, "ConfigMap") == 1, "the later claim was not rejected", SECONDS)
         with changing.client(host) as client:
             assert client.get(gateway.path()).received("X-Entry-Tenant") == ["older"]
             folder.remove_tenant("older")
-            wait_until(lambda: _tenant(changing, host, gateway) == "newer", "not taken over", SECONDS)
+            wait_until(lambda: tenant_of(changing, host, gateway) == "newer", "not taken over", SECONDS)
         for name in ("older-custom", "newer-custom"):
             folder.remove_certificate(name)
         folder.remove_tenant("newer")
-        wait_until(lambda: _rejected(changing, "ConfigMap") == 0, "the claim outlived its object", SECONDS)
+        wait_until(lambda: rejected(changing, "ConfigMap") == 0, "the claim outlived its object", SECONDS)
 
     def test_platform_settings(self, changing: Entry) -> None:
         folder = changing.folder
         folder.settings(unknownSni="default")
-        wait_until(lambda: _serial(changing, "unknown.example.org") is not None, "not in force", SECONDS)
+        wait_until(lambda: serial(changing, "unknown.example.org") is not None, "not in force", SECONDS)
         folder.settings()
-        wait_until(lambda: _serial(changing, "unknown.example.org") is None, "not withdrawn", SECONDS)
+        wait_until(lambda: serial(changing, "unknown.example.org") is None, "not withdrawn", SECONDS)
 
 
 class TestCertificates:
@@ -145,27 +145,27 @@ class TestCertificates:
         pair = changing.authority.issue(self.HOST)
         folder.tenant("rotating", gateway={"addresses": [gateway.address]}, domains=[self.HOST])
         folder.certificate("rotating", "rotating", pair)
-        wait_until(lambda: _serial(changing, self.HOST) == pair.serial, "not added", SECONDS)
+        wait_until(lambda: serial(changing, self.HOST) == pair.serial, "not added", SECONDS)
 
     def test_rotation(self, changing: Entry, gateway: Gateway) -> None:
         with changing.client(self.HOST) as client:
             for _ in range(3):
                 pair = changing.authority.issue(self.HOST)
                 changing.folder.certificate("rotating", "rotating", pair)
-                wait_until(lambda: _serial(changing, self.HOST) == pair.serial, "not rotated", SECONDS)  # noqa: B023
+                wait_until(lambda: serial(changing, self.HOST) == pair.serial, "not rotated", SECONDS)  # noqa: B023
                 assert client.get(gateway.path()).status == 200
 
     def test_deleted_while_in_use(self, changing: Entry, gateway: Gateway) -> None:
         with changing.client(self.HOST) as client:
             changing.folder.remove_certificate("rotating")
-            wait_until(lambda: _serial(changing, self.HOST) is None, "still served", SECONDS)
+            wait_until(lambda: serial(changing, self.HOST) is None, "still served", SECONDS)
             with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
                 wrap(connect(changing.ports["https"]), changing.authority.context(), self.HOST)
             assert client.get(gateway.path()).status == 200
 
     @pytest.mark.parametrize("fault", ["other key", "no key", "no certificate", "not yet valid"])
     def test_a_bad_pair_leaves_the_previous_one(self, changing: Entry, fault: str) -> None:
-        before = _serial(changing, self.HOST)
+        before = serial(changing, self.HOST)
         one, other = changing.authority.issue(self.HOST), changing.authority.issue(self.HOST)
         bad = {
             "other key": type(one)(one.chain_pem, other.key_pem),
@@ -174,26 +174,26 @@ class TestCertificates:
             "not yet valid": changing.authority.issue(self.HOST, days=90, starts_in_days=30),
         }
         changing.folder.certificate("rotating", "rotating", bad[fault])
-        wait_until(lambda: _rejected(changing, "Secret") == 1, "not reported", SECONDS)
-        assert _serial(changing, self.HOST) == before
+        wait_until(lambda: rejected(changing, "Secret") == 1, "not reported", SECONDS)
+        assert serial(changing, self.HOST) == before
         changing.folder.certificate("rotating", "rotating", one)
-        wait_until(lambda: _serial(changing, self.HOST) == one.serial, "not replaced", SECONDS)
+        wait_until(lambda: serial(changing, self.HOST) == one.serial, "not replaced", SECONDS)
 
     def test_an_expired_certificate_is_better_than_none(self, changing: Entry) -> None:
         expired = changing.authority.issue(self.HOST, days=-1)
         changing.folder.certificate("rotating", "rotating", expired)
-        wait_until(lambda: _serial(changing, self.HOST) == expired.serial, "not served", SECONDS)
+        wait_until(lambda: serial(changing, self.HOST) == expired.serial, "not served", SECONDS)
         wait_until(
             lambda: any("rotating" in line and "xpired" in line for line in changing.messages), "no warning was given"
         )
 
     def test_a_certificate_for_another_tenants_host_is_never_served(self, changing: Entry, gateway: Gateway) -> None:
-        before = _serial(changing, self.HOST)
+        before = serial(changing, self.HOST)
         write_tenant(changing.folder, changing.authority, "thief", gateway={"addresses": [gateway.address]})
         changing.folder.certificate("stolen", "thief", changing.authority.issue(self.HOST, days=3000))
         host = "app1.thief.aigw.example.com"
-        wait_until(lambda: _status(changing, host, gateway.path()) == 200, "not added", SECONDS)
-        assert all(_serial(changing, self.HOST) == before for _ in range(6))
+        wait_until(lambda: status(changing, host, gateway.path()) == 200, "not added", SECONDS)
+        assert all(serial(changing, self.HOST) == before for _ in range(6))
         changing.folder.remove_certificate("stolen")
 
 
@@ -215,38 +215,3 @@ def _answers(entry: Entry) -> bool:
         return bool(entry.admin("/healthz"))
     except OSError:
         return False
-
-
-def _unverified(entry: Entry, host: str) -> Client:
-    context = entry.authority.context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return entry.client(host, context=context)
-
-
-def _status(entry: Entry, host: str, path: str) -> int:
-    with _unverified(entry, host) as client:
-        return client.get(path).status
-
-
-def _tenant(entry: Entry, host: str, gateway: Gateway) -> str | None:
-    try:
-        with _unverified(entry, host) as client:
-            answer = client.get(gateway.path())
-    except ssl.SSLError:
-        return None
-    return answer.received("X-Entry-Tenant")[0] if answer.status == 200 else None
-
-
-def _serial(entry: Entry, host: str) -> int | None:
-    """The serial number of the certificate that a handshake gets; None when it is refused."""
-    try:
-        with _unverified(entry, host) as client:
-            certificate = client.tls.getpeercert(binary_form=True)
-    except ssl.SSLError:
-        return None
-    return x509.load_der_x509_certificate(certificate or b"").serial_number
-
-
-def _rejected(entry: Entry, kind: str) -> float:
-    return entry.metric("entryproxy_config_rejected_objects", kind=kind)

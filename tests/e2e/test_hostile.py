@@ -10,7 +10,7 @@ import pytest
 from tests.certificates import Authority
 from tests.e2e.clients import TruncatedError
 from tests.e2e.conftest import write_platform, write_tenant
-from tests.e2e.gateways import Exchange, Gateway
+from tests.e2e.gateways import Exchange, Gateway, wait_until
 from tests.e2e.harness import Entry, Folder, running
 
 ALPHA = "app1.alpha.aigw.example.com"
@@ -108,3 +108,21 @@ def _hello_with_group(group: int) -> bytes:
     body = b"\x03\x03" + bytes(32) + vector(1, bytes(32)) + vector(2, b"\x13\x01") + vector(1, b"\0")
     message = b"\x01" + vector(3, body + vector(2, extensions))
     return b"\x16\x03\x01" + vector(2, message)
+
+
+def test_a_gateway_that_is_the_entry_itself(tmp_path: Path, authority: Authority) -> None:
+    """Who may say where a gateway's Service leads, may lead it here: no way round, and none to the admin port."""
+    host = "app1.alpha.aigw.example.com"
+    folder = Folder(tmp_path)
+    write_platform(folder, authority)
+    with running(folder, authority, "--drain-delay", "0") as entry:
+
+        def status() -> int:
+            with entry.plain_client(host) as client:
+                return client.get("/api/tenants").status
+
+        for port, expected in (("http", 508), ("admin", 403)):
+            folder.tenant("alpha", httpsRedirect=False, gateway={"addresses": [f"127.0.0.1:{entry.ports[port]}"]})
+            wait_until(lambda: status() == expected, f"never {expected}")  # noqa: B023
+        loops = entry.metric("entryproxy_rejected_requests_total", reason="loop")
+        assert 1 <= loops <= entry.metric("entryproxy_requests_total", tenant="alpha", code="508") <= 6 * loops

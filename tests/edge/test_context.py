@@ -6,7 +6,11 @@ import asyncio
 import email.utils
 import time
 
+import pytest
+
+from entryproxy.edge import context
 from entryproxy.edge.tls import TlsTransport
+from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform
 from tests.certificates import Authority
 from tests.edge.conftest import MakeWorld
@@ -25,6 +29,23 @@ async def test_changes_keep_the_state_of_tenants_that_stay(world: World) -> None
     assert set(world.edge.tenants) == {"tenant1"}
     world.apply(make_tenant("tenant2"))
     assert world.state("tenant2") is not second
+
+
+async def test_a_change_that_fails_leaves_everybody_a_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker goes on with the snapshot that it had, and that one still leads to the tenants which were to go."""
+    before = world.edge.snapshot
+
+    def fail(*_: object) -> None:
+        raise ValueError("poison")
+
+    monkeypatch.setattr(context, "TenantState", fail)
+    with pytest.raises(ValueError, match="poison"):
+        world.apply(make_tenant("tenant1"), make_tenant("tenant3"), removed=("tenant2",))
+    assert world.edge.snapshot is before
+    assert world.edge.tenants.keys() >= before.tenants.keys()
+    monkeypatch.undo()
+    world.edge.apply(Snapshot.build(world.platform, [make_tenant("tenant1"), make_tenant("tenant4")], 9).as_change())
+    assert world.edge.tenants.keys() == world.edge.snapshot.tenants.keys() == {"tenant1", "tenant4"}
 
 
 async def test_trusted_proxies_follow_the_platform(world: World) -> None:

@@ -163,3 +163,11 @@ def test_to_let_go_keeps_what_may_be_dialled() -> None:
     assert idle.closed
     assert not endpoints.only.wanted
     assert endpoints.pick() is endpoints.only
+
+
+def test_there_is_an_end() -> None:
+    """Of DNS answers, and of EndpointSlices, that anybody with a namespace may fill."""
+    endpoints = GatewayEndpoints(EdgeLimits(gateway_endpoints_max=2), "")
+    for _ in range(2):
+        change(endpoints, ONE, TWO, THREE)
+        assert [one.address for one in endpoints] == [ONE, TWO]

@@ -151,6 +151,20 @@ async def test_http_1_0_has_none_of_the_newer_fields(world: World) -> None:
     assert (caught.value.status, caught.value.close) == (400, True)
 
 
+@pytest.mark.parametrize(
+    "lines", [(b"Via: 1.1 entryproxy, 1.1 entryproxy",), (b"via:1.1 entryproxy,x", b"Via: 1.1 entryproxy")]
+)
+async def test_what_a_gateway_sends_back_does_not_go_round_for_ever(
+    make_world: MakeWorld, lines: tuple[bytes, ...]
+) -> None:
+    world = make_world(hops_max=2)
+    known = find(world, b"Via: 1.1 entryproxy, 1.1 other, 1.1 entryproxy2")
+    assert (known.refusal, known.hops, known.common) == (None, 1, False)
+    for looping in (find(world, *lines), world.edge.requests_tls.find_as(block(*lines), None, 0, "")):
+        assert looping.refusal is not None and not looping.common
+        assert (looping.refusal.status, looping.refusal.reason, looping.tenant_id) == (508, "loop", "tenant1")
+
+
 # -- what the gateway gets
 
 _ROUTE = Route(make_tenant(), "app1", "system")
@@ -176,6 +190,16 @@ _ENTRYS = (
             (b"Host: a.b", b"X-Forwarded-Proto: https", b"Via: 1.0 x", b"Forwarded: for=x"), False, True,
             b"Host: a.b\r\nForwarded: for=x\r\nX-Forwarded-Host: a.b\r\nX-Forwarded-Proto: https\r\n"
             b"X-Forwarded-Port: 443\r\n" + _ENTRYS % b"1.0 x, ",
+        ),
+        (
+            (b"Host: a", b"Via: 1.0 x, 1.1 entryproxy", b"Via:1.1 entryproxy,1.1 y"), True, False,
+            b"Host: a\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n"
+            + _ENTRYS % b"1.1 entryproxy, 1.1 entryproxy, ",
+        ),
+        (
+            (b"Host: a", b"Via: 1.1 entryproxy, 1.0 x"), True, True,
+            b"Host: a\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n"
+            + _ENTRYS % b"1.1 entryproxy, 1.0 x, ",
         ),
         (
             (b"Host: a.b", b"X-Forwarded-Host: c.d", b"X-Forwarded-Port: 1234"), True, True,

@@ -14,7 +14,7 @@ import pytest
 from entryproxy.edge.heads import KnownRequest
 from entryproxy.edge.policy import check_request, is_upgrade_answer, redirect_location
 from entryproxy.edge.transport import ClientTransport
-from entryproxy.errors import EntryError
+from entryproxy.errors import EntryError, Source
 from entryproxy.http1.request import RequestLine, parse_request_fields
 from entryproxy.http1.response import parse_response_head
 from tests.edge.conftest import MakeWorld
@@ -56,6 +56,15 @@ async def test_server_name_and_host(world: World, server_tenant: str | None, hos
         check_request(link_of(server_tenant), known, _GET)
     assert caught.value.status == status
     assert caught.value.close == (status == 421)
+
+
+async def test_a_request_that_goes_round_is_the_gateway_s_fault(world: World) -> None:
+    known = known_of(world, b"Via: " + b", ".join([b"1.1 entryproxy"] * world.edge.limits.hops_max))
+    with pytest.raises(EntryError) as caught:
+        check_request(link_of("tenant1"), known, _GET)
+    assert (caught.value.status, caught.value.source) == (508, Source.GATEWAY)
+    with pytest.raises(EntryError, match="different tenants"):
+        check_request(link_of("tenant2"), known, _GET)
 
 
 async def test_a_remembered_refusal_keeps_no_connection(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from entryproxy.edge.pool import gateway_context
 from entryproxy.model.tenant import GatewayEndpoint, Tenant
 from tests.certificates import Authority
 from tests.edge.conftest import MakeWorld
@@ -444,3 +445,23 @@ async def test_https_gateways_are_verified_by_name(make_world: MakeWorld, author
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     assert world.loop.options["server_hostname"] == "gateway.example"
+
+
+async def test_thousands_of_tenants_that_trust_the_same_cost_one_context(make_world: MakeWorld) -> None:
+    gateway_context.cache_clear()
+    tenants = [make_tenant(f"tenant{number}", gateway_protocol="https") for number in range(1, 50)]
+    world = make_world(*tenants)
+    assert gateway_context.cache_info().currsize == 0
+    world.loop.refusals = [ConnectionRefusedError(), ConnectionRefusedError()]
+    await ask(world)
+    assert gateway_context.cache_info().misses == 1
+
+
+async def test_a_ca_that_openssl_refuses_is_a_fault_of_that_gateway(make_world: MakeWorld) -> None:
+    poison = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    world = make_world(make_tenant(gateway_protocol="https", gateway_ca_pem=poison), make_tenant("tenant2"))
+    data = await ask(world)
+    assert data.startswith(b"HTTP/1.1 503 ")
+    assert world.report.tenants["tenant1"].gateway_errors["connect"] == 1
+    assert world.loop.dialled == []
+    world.check_at_rest()

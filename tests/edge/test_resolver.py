@@ -64,6 +64,17 @@ async def test_the_search_path_is_followed(dns: DnsServer, make_resolver: MakeRe
     ]
 
 
+async def test_link_local_addresses_are_nobody_s_gateway(dns: DnsServer, make_resolver: MakeResolver) -> None:
+    """Clouds have their metadata there, and a tenant may make its Service an alias of any name (ExternalName)."""
+    metadata = ("169.254.169.254", "169.254.0.1", "fe80::1", "::ffff:169.254.169.254")
+    dns.set("gateway.test", "10.0.0.1", *metadata, "169.253.0.1", ttl=30)
+    answer = await make_resolver().look_up("gateway.test")
+    assert sorted(answer.addresses) == ["10.0.0.1", "169.253.0.1"]
+    dns.set("metadata.test", *metadata, ttl=30)
+    with pytest.raises(ResolveError, match="link-local"):
+        await make_resolver().look_up("metadata.test")
+
+
 async def test_localhost_needs_no_server(dns: DnsServer, make_resolver: MakeResolver) -> None:
     answer = await make_resolver().look_up("localhost")
     assert "127.0.0.1" in answer.addresses

@@ -156,6 +156,34 @@ def test_config_maps() -> None:
     assert read(make("ConfigMap", "nginx-configuration")).controller is not None
 
 
+def test_the_oldest_of_several_controllers() -> None:
+    """Whoever may write a ConfigMap may have one that looks like the controller's, with proxies to trust."""
+
+    def controller(name: str, created: str | None) -> dict[str, Any]:
+        return make("ConfigMap", "ingress-nginx-controller", name, metadata={"creationTimestamp": created})
+
+    both = controller("b", "2024-01-01T00:00:00Z"), controller("a", "2025-01-01T00:00:00Z")
+    for several in (both, reversed(both), (controller("z", None), *both)):
+        inventory = read(*several)
+        assert inventory.controller is not None
+        assert inventory.controller.namespace == "b"
+
+
+@pytest.mark.parametrize("name", ["--server=http://evil", "a b", "../x", "a/b", "-x", "a\n", "$(id)", "A", "a" * 254])
+def test_names_that_no_api_server_takes(name: str) -> None:
+    """They would end up in commands, paths and file names."""
+    tls = [{"hosts": ["a.com"], "secretName": name}]
+    for one in (
+        make_ingress(spec={"tls": tls}),
+        make_ingress(metadata={"name": name}),
+        make_ingress(metadata={"namespace": name}),
+        make("Secret", name, type="kubernetes.io/tls", data={}),
+    ):
+        inventory = read(one)
+        assert [finding.severity for finding in inventory.findings] == ["error"]
+        assert not inventory.ingresses and not inventory.secrets
+
+
 def test_the_secrets_that_are_wanted() -> None:
     several = [ingress("a.com"), ingress("b.com", secret=""), ingress("c.com", namespace="a"), ingress("d.com")]
     assert wanted_secrets(several) == [("a", "tls"), ("acme-gateway", "tls")]

@@ -12,7 +12,7 @@ from tests.migrate.builders import DOMAIN, document, ingress, inventory, plan, r
 def parts(*settings: dict[str, str], controller: dict[str, str] | None = None) -> dict[str, Any]:
     """limits and timeouts of a tenant with an Ingress for each of `settings`."""
     found = inventory(*(ingress(f"h{n}.com", name=f"i{n}", settings=one) for n, one in enumerate(settings)))
-    found.controller = ConfigMap(namespace="n", name="c", data=controller or {})
+    found.controllers.append(ConfigMap(namespace="n", name="c", data=controller or {}))
     whole = document("acme", make_plan(found, Wishes(system_domain=DOMAIN)))
     return {key: value for key, value in whole.items() if key in ("limits", "timeouts")}
 
@@ -54,7 +54,7 @@ def test_a_canary_says_nothing() -> None:
 
 def redirect(*ingresses: Any, controller: dict[str, str] | None = None) -> tuple[Any, list[str]]:
     found = inventory(*ingresses)
-    found.controller = ConfigMap(namespace="n", name="c", data=controller or {})
+    found.controllers.append(ConfigMap(namespace="n", name="c", data=controller or {}))
     made = make_plan(found, Wishes(system_domain=DOMAIN))
     return document("acme", made).get("httpsRedirect"), [one for one in reasons(made) if one != "MissingSecret"]
 

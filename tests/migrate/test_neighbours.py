@@ -64,6 +64,17 @@ def test_external_dns() -> None:
     assert "ExternalDns" in reasons(plan(ingress("a.com", annotations=annotations)))
 
 
+def test_what_else_looks_like_the_controller_s() -> None:
+    found = inventory(ingress(f"a.acme.{DOMAIN}", tls=()))
+    found.controllers = [
+        ConfigMap(namespace=name, name="c", data={}, created=f"2024-01-0{day}T00:00:00Z")
+        for name, day in (("b", 2), ("a", 1))
+    ]
+    (one,) = make_plan(found, Wishes(system_domain=DOMAIN)).report.findings
+    assert (one.severity, one.reason, one.object) == ("warning", "OtherController", "ConfigMap b/c")
+    assert "ConfigMap a/c" in one.message
+
+
 def test_streams() -> None:
     found = inventory(ingress(f"a.acme.{DOMAIN}", tls=()))
     found.streams.append(ConfigMap(namespace="n", name="tcp-services", data={"9000": "a/b:9000", "53": "a/dns:53"}))

@@ -74,7 +74,7 @@ SECRETS = [
 def make(ingresses: list[Ingress], options: dict[str, str], secrets: Iterable[TlsSecret] = ()) -> Plan:
     found = inventory(*{one.reference: one for one in ingresses}.values())
     found.secrets = {(one.namespace, one.name): one for one in secrets}
-    found.controller = ConfigMap(namespace="n", name="c", data=options)
+    found.controllers.append(ConfigMap(namespace="n", name="c", data=options))
     return make_plan(found, Wishes(system_domain=DOMAIN))
 
 

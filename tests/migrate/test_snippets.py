@@ -25,3 +25,9 @@ def test_directives(snippet: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("snippet", ["", "# return 301 /;", "set $returned 1;", 'log_format a "return";', "etag off;"])
 def test_nothing_known(snippet: str) -> None:
     assert hint(snippet) == ""
+
+
+@pytest.mark.parametrize("part", ["\n", " ", ";", "{ ", "a", "a_by_lu", "# ", "#", "if ;"])
+def test_time_grows_with_the_length_alone(part: str) -> None:
+    """An annotation may have 256 KiB, and whoever may write an Ingress writes it. Hours, if it grew with the square."""
+    hint(part * (262_144 // len(part)))

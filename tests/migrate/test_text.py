@@ -37,3 +37,13 @@ def test_the_last_word() -> None:
 def test_skipped_ones_are_named() -> None:
     text = render(plan(ingress("a.com"), ingress("b.com", name="b", ingress_class="alb")).report)
     assert "SKIPPED, because not of class nginx\n  Ingress acme-gateway/b: its class is alb\n" in text
+
+
+def test_annotations_say_nothing_to_the_terminal() -> None:
+    """Whoever may write an Ingress writes them."""
+    evil = "\x1b]0;x\x07\x1b[2J\u202e"
+    settings = {"app-root": evil, "server-alias": f"x{evil}\n\nSUMMARY\n  Everything maps.", f"{evil}\n": "x"}
+    text = render(plan(ingress(f"a{evil}.com", settings=settings, paths=(f"/{evil}",))).report)
+    assert text.count(r"\x1b[2J\u202e") >= 5
+    assert all(line.isprintable() for line in text.splitlines())
+    assert [line for line in text.splitlines() if line.startswith("SUMMARY")] == ["SUMMARY"]

@@ -85,6 +85,9 @@ class FakeSource:
         self._reload = asyncio.Event()
         self._known: dict[str, LabelledObject] = {}
 
+    def resume(self, running: Snapshot) -> None:
+        pass
+
     def load(self) -> Reading:
         ids = self._file.read_text().split()
         settings = _config_map("settings", "system", {"settings.yaml": "systemDomain: aigw.example.com"})

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from entryproxy.process.collector import BULK_TENANTS, bulk
+from entryproxy.process.collector import BULK_TENANTS, bulk, pause, resume
 
 
 def test_the_collector_rests_for_many_and_leaves_them_alone_after() -> None:
@@ -32,3 +32,16 @@ def test_few_are_no_reason() -> None:
     with bulk(BULK_TENANTS - 1):
         assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+def test_many_during_a_pause_do_not_end_it() -> None:
+    try:
+        pause()
+        with bulk(BULK_TENANTS):
+            pass
+        assert not gc.isenabled()
+        resume()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()

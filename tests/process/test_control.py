@@ -5,7 +5,8 @@ import contextlib
 import mmap
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from entryproxy.model.finding import Finding
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
-from entryproxy.process import control, ledger, link, messages, roster
+from entryproxy.process import control, last_good, ledger, link, messages, roster
 from entryproxy.process.channel import Channel
 from entryproxy.process.control import Control, ControlContext
 from entryproxy.settings import ServeSettings
@@ -35,6 +36,11 @@ class Source:
         self.error = ""
         self.loads = 0
         self.ticks = asyncio.Queue[Exception | None]()
+        self.running: Snapshot | None = None
+
+    def resume(self, running: Snapshot) -> None:
+        assert self.loads == 0
+        self.running = running
 
     def load(self) -> Reading:
         self.loads += 1
@@ -57,6 +63,7 @@ class Compiler:
         self.compilation = Compilation(platform=None, tenants={}, findings=())
         self.times: list[float] = []
         self.running: Snapshot | None = None
+        self.problem: Exception | None = None
 
     def resume(self, running: Snapshot) -> None:
         assert self.times == []
@@ -64,18 +71,20 @@ class Compiler:
 
     def compile(self, reading: Reading, now: float) -> Compilation:
         self.times.append(now)
+        if self.problem is not None:
+            raise self.problem
         return self.compilation
 
 
 class Running:
     """A control process's life, inside the test's loop, without workers. memory: the ledger as it finds it."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
+    def __init__(self, memory: mmap.mmap, state_dir: Path | None = None) -> None:
         self.source = Source()
         self.compiler = Compiler()
         self.supervisor, own = link.open_pair()
         self.admin = socket.create_server(("127.0.0.1", 0))
-        settings = ServeSettings(source="", workers=1)
+        settings = ServeSettings(source="", workers=1, state_dir=str(state_dir) if state_dir else None)
         context = ControlContext(settings=settings, admin=self.admin, link=own, ledger=memory)
         self._own = own
         self.control = Control(context, self.source, self.compiler)
@@ -103,8 +112,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(memory: mmap.mmap | None = None) -> Iterator[Running]:
-    one = Running(memory or ledger.create_memory())
+def running(memory: mmap.mmap | None = None, state_dir: Path | None = None) -> Iterator[Running]:
+    one = Running(memory or ledger.create_memory(), state_dir)
     try:
         yield one
     finally:
@@ -135,6 +144,7 @@ async def test_each_tick_is_one_load_and_one_compilation() -> None:
 
 async def test_a_source_out_of_reach_is_said_until_it_is_back() -> None:
     with running() as one:
+        assert one.control.source_error == "It has not been read yet"
         one.source.findings = (finding("UnreadableFolder"), finding("InvalidObject"))
         one.source.error = "out of reach"
         await one.tick()
@@ -178,6 +188,7 @@ async def test_a_successor_compiles_on_what_a_worker_serves_with() -> None:
         worker.send(messages.encode(messages.Running(Snapshot.build(PLATFORM, [ONE]).as_change())))
         await one.compiled(1)
         assert one.compiler.running is not None
+        assert one.source.running is one.compiler.running
         assert (one.compiler.running.platform, dict(one.compiler.running.tenants)) == (PLATFORM, {"one": ONE})
         await one.end()
         await worker.close()
@@ -199,3 +210,93 @@ async def test_a_source_that_can_no_longer_be_followed_ends_the_process() -> Non
         with pytest.raises(RuntimeError, match="watching failed"):
             async with asyncio.timeout(5):
                 await one.serving
+
+
+async def test_a_fault_that_time_brings_to_light_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that failed half-way must not go on as if it hadn't."""
+    monkeypatch.setattr(control, "STALE_SLACK_SECONDS", 0.01)
+    with running() as one:
+        one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, findings=(), stale_at=time.time())
+        await one.tick()
+        one.compiler.problem = RuntimeError("a bug")
+        with pytest.raises(RuntimeError, match="a bug"):
+            async with asyncio.timeout(5):
+                await one.serving
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+class TestLastGood:
+    """With a state folder."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(last_good, "WRITE_SECONDS_MIN", 0.01)
+
+    @pytest.fixture
+    async def long_ago(self, tmp_path: Path) -> float:
+        """When what is in the folder last agreed with the source."""
+        agreed_at = time.time() - 10_000.5
+        await last_good.write(tmp_path, Snapshot.build(PLATFORM, [ONE]), agreed_at)
+        return agreed_at
+
+    async def test_it_is_kept_once_it_has_been_read(self, tmp_path: Path) -> None:
+        file = tmp_path / last_good.FILE_NAME
+        with running(state_dir=tmp_path) as one:
+            one.source.error = "out of reach"
+            one.compiler.compilation = Compilation(platform=PLATFORM, tenants={"one": ONE}, findings=())
+            await one.tick()
+            await asyncio.sleep(0.05)
+            assert one.control.generation == 1
+            assert not file.exists(), "what nobody ever read is not known to be good"
+            one.source.error = ""
+            await one.tick()
+            await until(file.exists)
+            await one.end()
+        assert file.stat().st_mtime == pytest.approx(time.time(), abs=5)
+
+    async def test_it_is_served_until_the_source_has_been_read(self, tmp_path: Path, long_ago: float) -> None:
+        with running(state_dir=tmp_path) as one:
+            await until(lambda: one.control.snapshot is not None)
+            assert one.control.snapshot is not None
+            assert dict(one.control.snapshot.tenants) == {"one": ONE}
+            assert one.compiler.running is one.source.running is not None
+            assert one.control.source_error == "It has not been read yet"
+            assert one.control.configured_at == pytest.approx(long_ago, abs=0.001)
+            one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, touched={"one"}, findings=())
+            await one.tick()
+            assert dict(one.control.snapshot.tenants) == {}
+            assert one.control.configured_at == pytest.approx(time.time(), abs=5)
+            await one.end()
+
+    async def test_it_grows_no_younger_while_the_source_is_away(self, tmp_path: Path, long_ago: float) -> None:
+        file = tmp_path / last_good.FILE_NAME
+        inode = file.stat().st_ino
+        with running(state_dir=tmp_path) as one:
+            one.source.error = "out of reach"
+            one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, touched={"one"}, findings=())
+            await one.tick()
+            await until(lambda: file.stat().st_ino != inode)
+            assert file.stat().st_mtime == one.control.configured_at == pytest.approx(long_ago, abs=0.001)
+            await one.end()
+
+    async def test_a_folder_that_cannot_be_written_is_a_finding(self, tmp_path: Path) -> None:
+        with running(state_dir=tmp_path / "missing") as one:
+            one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, findings=())
+            await one.tick()
+            await until(lambda: [each.reason for each in one.control.findings] == ["StateNotKept"])
+            (tmp_path / "missing").mkdir()
+            await until(lambda: not one.control.findings)
+            await one.end()
+
+    async def test_a_file_that_cannot_be_used_is_none(self, tmp_path: Path, long_ago: float) -> None:
+        (tmp_path / last_good.FILE_NAME).chmod(0o666)
+        with running(state_dir=tmp_path) as one:
+            await one.tick()
+            assert one.control.snapshot is None
+            assert one.compiler.running is None
+            await one.end()

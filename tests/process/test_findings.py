@@ -14,6 +14,8 @@ def test_each_finding_is_said_once_and_its_end_once(caplog: pytest.LogCaptureFix
     log = FindingLog()
     for findings in ([BAD], [BAD, BAD, ODD], [ODD], [ODD], [BAD, ODD]):
         log.announce(findings)
+    log.announce((BAD,), (ODD,))
+    log.announce((BAD,), (ODD,))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", str(BAD)),
         ("WARNING", str(ODD)),

@@ -36,6 +36,19 @@ def test_a_row_is_taken_back_and_reused_last() -> None:
     assert slots.row_of("last") == first
 
 
+def test_the_next_control_process_reuses_it_last_too() -> None:
+    memory = create_memory()
+    slots = BudgetSlots(memory)
+    assert [slots.row_of(tenant) for tenant in "abc"] == [0, 1, 2]
+    slots.keep_only({"b"})
+    assert [BudgetSlots(memory).row_of(tenant) for tenant in "bd"] == [1, 3]
+    again = BudgetSlots(memory)
+    rows = [again.row_of(f"tenant{number}") for number in range(BUDGET_ROWS_MAX - 2)]
+    assert rows == [*range(4, BUDGET_ROWS_MAX), 0, 2]
+    BudgetSlots(memory).keep_only({"b", "d"})
+    assert BudgetSlots(memory).row_of("e") == 4
+
+
 def test_tenants_beyond_the_table_get_no_row() -> None:
     slots = BudgetSlots(create_memory())
     for number in range(BUDGET_ROWS_MAX):

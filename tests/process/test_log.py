@@ -27,3 +27,10 @@ def test_no_message_makes_a_second_line() -> None:
     line = LineFormatter("control").format(made)
     assert line.isprintable()
     assert "ValueError: x\ny" in json.loads(line.partition("message=")[2])
+
+
+def test_what_a_terminal_would_obey_is_escaped_as_json_has_it() -> None:
+    text = "\x7f\x9b31m \u202e txt.exe"
+    line = LineFormatter("control").format(record("%s", text))
+    assert line.isprintable()
+    assert json.loads(line.partition("message=")[2]) == text

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from entryproxy.model.snapshot import Change, Snapshot
 from entryproxy.model.tenant import Limits, Platform, Tenant
 from entryproxy.process import messages
+from entryproxy.process import publisher as publisher_module
 from entryproxy.process.ledger import BudgetSlots, Ledger, create_memory
 from entryproxy.process.publisher import Publisher, Subscriber
 
@@ -230,10 +231,9 @@ def test_a_worker_that_has_the_newest_already_gets_only_what_comes_after(observe
     Ledger(memory).next_generation()
     successor = Publisher(Ledger(memory), BudgetSlots(memory), observed.append)
     early = Worker(successor, acknowledged=1)
-    behind = Worker(successor, acknowledged=7)
     successor.resume(before.snapshot)
     late = Worker(successor, acknowledged=1)
-    for worker in (early, late, behind):
+    for worker in (early, late):
         worker.snapshot = before.snapshot
     assert not publish(successor, [tenant("one"), tenant("two")])
     assert early.changes == late.changes == []
@@ -243,4 +243,48 @@ def test_a_worker_that_has_the_newest_already_gets_only_what_comes_after(observe
         (change,) = worker.changes
         assert (change.whole, change.platform, change.removed) == (False, None, ("two",))
         assert worker.has(successor.snapshot)
-    assert behind.changes[-1].whole
+
+
+def test_workers_without_what_is_resumed_get_it_though_nothing_changes(observed: list[float]) -> None:
+    """A fresh worker, or one that was slow, beside one that tells a fresh control process what it has."""
+    memory = create_memory()
+    publisher = Publisher(Ledger(memory), BudgetSlots(memory), observed.append)
+    fresh, behind = Worker(publisher), Worker(publisher, acknowledged=6)
+    running = Snapshot.build(PLATFORM, [tenant("one")], generation=7)
+    publisher.resume(running)
+    late = Worker(publisher)
+    assert not publish(publisher, [tenant("one")])
+    for worker in (fresh, behind, late):
+        assert worker.answer()
+        assert worker.has(running)
+
+
+def test_rows_that_nobody_in_force_has_are_free_again_after_a_restart(observed: list[float]) -> None:
+    memory = create_memory()
+    before = Publisher(Ledger(memory), BudgetSlots(memory), observed.append)
+    publish(before, [tenant("one", requests_per_second=1)])
+    running = before.snapshot
+    assert running is not None
+    publish(before, [tenant("one", requests_per_second=1), tenant("two", requests_per_second=1)])
+    rows = BudgetSlots(memory)
+    successor = Publisher(Ledger(memory), rows, observed.append)
+    successor.resume(running)
+    assert rows.row_of("one") == 0
+    assert rows.row_of("two") == 2, "the row of a tenant that was in force in no worker that told is reused last"
+
+
+def test_what_a_silent_worker_lacks_does_not_pile_up_for_ever(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "LACKS_MAX", 4)
+    silent = Worker(publisher)
+    for number in range(20):
+        publish(publisher, [tenant(f"tenant{number}")])
+    assert len(silent.subscriber.lacks) < 8
+    silent.answer()
+    silent.answer()
+    assert silent.has(publisher.snapshot)
+    publish(publisher, [tenant("one")])
+    silent.answer()
+    assert silent.has(publisher.snapshot)
+    assert [one.whole for one in silent.changes] == [True, True, False]

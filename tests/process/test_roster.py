@@ -133,10 +133,10 @@ async def test_a_worker_that_dies_instead_of_reporting_is_not_waited_for(
         await collecting
 
 
-async def recalled(workers: Roster) -> str | None:
+async def recalled(workers: Roster, newest: int = 5) -> str | None:
     """Whose snapshot is recalled."""
     async with asyncio.timeout(5):
-        running = await workers.recall()
+        running = await workers.recall(newest)
     return running.platform.system_domain if running else None
 
 
@@ -145,6 +145,32 @@ async def test_the_newest_of_what_is_in_force_is_recalled(workers: Roster) -> No
     await Worker(1, 11, generation=5).join(workers)
     await until(workers, [10, 11])
     assert await recalled(workers) == "slot1.example"
+
+
+async def test_who_is_there_first_is_not_asked_while_another_one_may_have_something_newer(
+    workers: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "RECALL_PATIENCE_SECONDS", 60.0)
+    recalling = asyncio.ensure_future(recalled(workers))
+    slow = await Worker(0, 10, generation=4).join(workers)
+    await until(workers, [10, 0])
+    assert not slow.asked.is_set()
+    await Worker(1, 11, generation=5).join(workers)
+    assert await recalling == "slot1.example"
+
+
+async def test_nobody_has_anything_newer_than_the_newest(workers: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "RECALL_PATIENCE_SECONDS", 60.0)
+    await Worker(0, 10, generation=5).join(workers)
+    await until(workers, [10, 0])
+    assert await recalled(workers) == "slot0.example"
+
+
+async def test_something_newer_is_not_waited_for_long(workers: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "RECALL_PATIENCE_SECONDS", 0.02)
+    await Worker(0, 10, generation=4).join(workers)
+    await until(workers, [10, 0])
+    assert await recalled(workers) == "slot0.example"
 
 
 async def test_workers_may_come_late_to_be_asked(workers: Roster) -> None:

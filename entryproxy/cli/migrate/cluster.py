@@ -11,11 +11,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from entryproxy.cli.failures import NOT_FOUND, Action, attempt
 from entryproxy.cli.output import CommandError
 from entryproxy.config.kubernetes.client import ClusterClient, CredentialsError, connect
+from entryproxy.config.kubernetes.decode import decode_document
 from entryproxy.config.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.migrate.decode import CONTROLLER_LABEL, CONTROLLER_LABEL_VALUE, add_object
 from entryproxy.migrate.inventory import Inventory, wanted_secrets
@@ -59,7 +58,9 @@ class _Reader:
         await self._list("IngressClass", _NETWORKING, "ingressclasses")
         await self._list("Namespace", _CORE, "namespaces")
         await self._list("Service", _CORE, "services")
-        await self._list("ConfigMap", _CORE, "configmaps", selector=f"{CONTROLLER_LABEL}={CONTROLLER_LABEL_VALUE}")
+        # Anywhere in the cluster, so not what would be taken for the platform's settings.
+        theirs = f"{CONTROLLER_LABEL}={CONTROLLER_LABEL_VALUE},!{TENANT_LABEL}"
+        await self._list("ConfigMap", _CORE, "configmaps", selector=theirs)
         await self._list("ConfigMap", _CORE, "configmaps", entry_namespace, f"{TENANT_LABEL}={SYSTEM}")
         ingresses, _ = select(self.inventory.ingresses.values(), effective_classes(classes, self.inventory.classes))
         for namespace, name in wanted_secrets(ingresses):
@@ -89,20 +90,20 @@ class _Reader:
     async def _pages(self, path: str, selector: str) -> AsyncIterator[Mapping[str, Any]]:
         query = {"labelSelector": selector} if selector else {}
         async for body in self._client.list(path, query):
-            yield msgspec.json.decode(body, type=dict)
+            yield decode_document(body)
 
     async def _get_secret(self, namespace: str, name: str) -> None:
         action = Action(verb="get", resource="secrets", name=name, namespace=namespace, server=self._client.server)
         try:
             with attempt(action, passed=(FORBIDDEN, NOT_FOUND)):
-                body = await self._client.get(f"{_path(_CORE, 'secrets', namespace)}/{name}")
+                document = decode_document(await self._client.get(f"{_path(_CORE, 'secrets', namespace)}/{name}"))
         except ApiError as error:
             if error.status == NOT_FOUND:
                 self.inventory.missing.add((namespace, name))
             else:
                 self._note(f"Secret {namespace}/{name}", error)
         else:
-            self._add(msgspec.json.decode(body, type=dict))
+            self._add(document)
 
     def _add(self, value: Mapping[str, Any]) -> None:
         add_object(self.inventory, value, "", with_keys=self._with_keys)

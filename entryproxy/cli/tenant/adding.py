@@ -10,7 +10,7 @@ from entryproxy.authoring.ownership import guarded, refusal
 from entryproxy.authoring.wish import Wish, certificate_manifest, tenant_manifest
 from entryproxy.cli import options, words
 from entryproxy.cli.cluster import add_cluster_options, on_cluster
-from entryproxy.cli.output import CommandError, complain, complain_of
+from entryproxy.cli.output import CommandError, complain, complain_of, say
 from entryproxy.cli.tenant.candidates import judge_together
 from entryproxy.cli.tenant.rows import service_of
 from entryproxy.cli.tenant.wishing import add_wish_arguments, wish_of
@@ -60,10 +60,10 @@ async def _add(access: ClusterAccess, args: argparse.Namespace) -> None:
     for wanted, present in candidates:
         tried = await access.apply(guarded(wanted, present), dry_run=True)
         if args.dry_run:
-            print(f"{_outcome(wanted, present, tried)} (server dry run)")
+            say(f"{_outcome(wanted, present, tried)} (server dry run)")
     if not args.dry_run:
         for wanted, present in candidates:
-            print(_outcome(wanted, present, await access.apply(guarded(wanted, present), dry_run=False)))
+            say(_outcome(wanted, present, await access.apply(guarded(wanted, present), dry_run=False)))
     await _remark_gateway(access, compilation.tenants.get(wish.tenant))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from entryproxy.cli import words
-from entryproxy.cli.output import complain, print_document, print_table
+from entryproxy.cli.output import complain, print_document, print_table, say
 from entryproxy.cli.tenant.rows import TenantLine, tenant_lines
 from entryproxy.cli.tenant.sources import add_source_options, judge_source
 from entryproxy.routing.explain import GatewayView
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     lines = tenant_lines(judgement)
     if args.output == "name":
         for one in lines:
-            print(one.id)
+            say(one.id)
     elif args.output != "text":
         print_document({"items": lines}, args.output)
     elif lines:

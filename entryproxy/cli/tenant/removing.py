@@ -10,7 +10,7 @@ from entryproxy.authoring.objects import Manifest
 from entryproxy.authoring.ownership import obstacles
 from entryproxy.cli import options, words
 from entryproxy.cli.cluster import add_cluster_options, on_cluster
-from entryproxy.cli.output import CommandError, complain
+from entryproxy.cli.output import CommandError, complain, say
 from entryproxy.cli.tenant.wishing import add_id_argument
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _ask(tenant: str, found: list[Manifest]) -> None:
 async def _remove(access: ClusterAccess, found: list[Manifest], *, is_trial: bool) -> None:
     for one in found:
         was_there = await access.delete(one, dry_run=is_trial)
-        print(f"{_name(one)} {'deleted' if was_there else 'was gone already'}{' (server dry run)' if is_trial else ''}")
+        say(f"{_name(one)} {'deleted' if was_there else 'was gone already'}{' (server dry run)' if is_trial else ''}")
 
 
 def _name(manifest: Manifest) -> str:

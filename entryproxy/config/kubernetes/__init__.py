@@ -5,6 +5,8 @@
     session       connections; what aiohttp's exceptions mean
     errors        what the API server says no with
     decode        pure: raw JSON → labelled objects, one poison object at a time
+    kinds         pure: of each kind the fields that matter
+    nesting       pure: JSON that is nested deeper than the decoder goes
     store         pure: what is known of one kind, and what changed since somebody asked
     guard         pure: a list that drops most of what was there is not believed at once
     backoff       pure: how long to wait before the next try

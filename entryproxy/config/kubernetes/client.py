@@ -19,6 +19,7 @@ from yarl import URL
 
 from entryproxy.config.kubernetes.credentials import Credentials, load_credentials
 from entryproxy.config.kubernetes.errors import UNAUTHORIZED, ApiError, CredentialsError, read_status
+from entryproxy.config.kubernetes.nesting import any_depth
 from entryproxy.config.kubernetes.session import CONNECT_TIMEOUT_SECONDS, open_session, translated
 
 __all__ = ["ApiError", "ClusterClient", "CredentialsError", "connect"]
@@ -47,7 +48,7 @@ class _Page(msgspec.Struct):
     metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
 
 
-_page_decoder = msgspec.json.Decoder(_Page)
+_decode_page = any_depth(msgspec.json.Decoder(_Page).decode)
 
 
 async def connect(kubeconfig: str = "", context: str = "") -> ClusterClient:
@@ -87,9 +88,9 @@ class ClusterClient:
     ) -> None:
         await self._session.close()
 
-    async def get(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> bytes:
-        """The body, raw JSON."""
-        return await self._request("GET", path, query)
+    async def get(self, path: str, query: Mapping[str, str] = _NO_QUERY, bytes_max: int | None = None) -> bytes:
+        """The body, raw JSON. With more than `bytes_max`, BODY_BYTES_MAX if None, an ApiError of reason "TooLarge"."""
+        return await self._request("GET", path, query, bytes_max=bytes_max)
 
     async def list(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> AsyncGenerator[bytes, None]:
         """One raw page after another. An ApiError that `is_gone` between two of them means: begin again."""
@@ -99,7 +100,7 @@ class ClusterClient:
             body = await self._request("GET", path, page)
             yield body
             try:
-                token = _page_decoder.decode(body).metadata.continue_
+                token = _decode_page(body).metadata.continue_
             except msgspec.DecodeError:
                 raise ApiError(0, "Malformed", "The API server's list is no list") from None
             if not token:
@@ -135,13 +136,19 @@ class ClusterClient:
             _cut(response)
 
     async def _request(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes | None = None, kind: str = ""
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        kind: str = "",
+        bytes_max: int | None = None,
     ) -> bytes:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS)
         with translated():
             response = await self._send(method, path, query, body, kind, timeout=timeout)
             try:
-                return await _read(response, BODY_BYTES_MAX)
+                return await _read(response, bytes_max or BODY_BYTES_MAX)
             finally:
                 _cut(response)
 

@@ -6,12 +6,13 @@ Every object is decoded on its own, so that one that can't be read is a finding 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from entryproxy.config.kubernetes.errors import ApiError, read_status
 from entryproxy.config.kubernetes.kinds import Kind, UnreadableError
+from entryproxy.config.kubernetes.nesting import any_depth
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import TENANT_LABEL, LabelledObject
 
@@ -87,11 +88,20 @@ class _Versioned(msgspec.Struct):
     metadata: _Version
 
 
-_decode_list = msgspec.json.Decoder(_List).decode
-_decode_event = msgspec.json.Decoder(_Event).decode
-_decode_named = msgspec.json.Decoder(_Named).decode
-_decode_labelled = msgspec.json.Decoder(_Labelled).decode
-_decode_versioned = msgspec.json.Decoder(_Versioned).decode
+_decode_document = any_depth(msgspec.json.Decoder(dict[str, Any]).decode)
+_decode_list = any_depth(msgspec.json.Decoder(_List).decode)
+_decode_event = any_depth(msgspec.json.Decoder(_Event).decode)
+_decode_named = any_depth(msgspec.json.Decoder(_Named).decode)
+_decode_labelled = any_depth(msgspec.json.Decoder(_Labelled).decode)
+_decode_versioned = any_depth(msgspec.json.Decoder(_Versioned).decode)
+
+
+def decode_document(body: bytes) -> dict[str, Any]:
+    """One object, or a page of a list, as it is; raises ApiError when it is none."""
+    try:
+        return _decode_document(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ApiError(0, "Malformed", "The API server's answer can't be read") from None
 
 
 def decode_page(kind: Kind, body: bytes) -> Page:

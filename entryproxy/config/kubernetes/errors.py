@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from entryproxy.config.kubernetes.nesting import any_depth
+
 MESSAGE_CHARACTERS_MAX = 1_000
 GONE = 410
 UNAUTHORIZED = 401
@@ -53,7 +55,7 @@ class _Status(msgspec.Struct):
     details: _Details | None = None
 
 
-_decoder = msgspec.json.Decoder(_Status)
+_decode = any_depth(msgspec.json.Decoder(_Status).decode)
 
 
 def read_status(body: bytes | msgspec.Raw, status: int = 0, retry_after: str = "") -> ApiError:
@@ -62,7 +64,7 @@ def read_status(body: bytes | msgspec.Raw, status: int = 0, retry_after: str = "
     status: of the HTTP response, 0 to believe the body's `code`. retry_after: the header's value.
     """
     try:
-        said = _decoder.decode(body)
+        said = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         said = _Status()
     if said.kind != "Status":

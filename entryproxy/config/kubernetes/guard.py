@@ -6,8 +6,6 @@ watch deletes, it deletes by name: that is always believed.
 
 from __future__ import annotations
 
-GUARDED_OBJECTS_MIN = 4
-"""With fewer objects than that, more than half of them is an everyday change."""
 CONFIRM_SECONDS = 2.0
 """Until the second list, before jitter."""
 
@@ -20,7 +18,7 @@ class DropGuard:
 
     def believes(self, known: int, missing: int) -> bool:
         """Whether a list that lacks `missing` of the `known` objects takes effect; if not, the next one will."""
-        if known < GUARDED_OBJECTS_MIN or 2 * missing <= known:
+        if 2 * missing <= known:
             self._is_doubting = False
             return True
         self._is_doubting = not self._is_doubting

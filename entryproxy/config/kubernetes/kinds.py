@@ -13,7 +13,9 @@ from typing import Annotated, TypedDict
 
 import msgspec
 
+from entryproxy.config.kubernetes.nesting import any_depth
 from entryproxy.config.manifests import canonical_time
+from entryproxy.model.hostname import is_tenant_id
 from entryproxy.model.objects import (
     TENANT_LABEL,
     TLS_SECRET_TYPE,
@@ -110,9 +112,9 @@ class _Common(TypedDict):
     version: str
 
 
-_decode_config_map = msgspec.json.Decoder(_ConfigMap).decode
-_decode_secret = msgspec.json.Decoder(_Secret).decode
-_decode_slice = msgspec.json.Decoder(_EndpointSlice).decode
+_decode_config_map = any_depth(msgspec.json.Decoder(_ConfigMap).decode)
+_decode_secret = any_depth(msgspec.json.Decoder(_Secret).decode)
+_decode_slice = any_depth(msgspec.json.Decoder(_EndpointSlice).decode)
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -145,7 +147,8 @@ def _read_secret(raw: bytes | msgspec.Raw) -> LabelledSecret | None:
 def _read_slice(raw: bytes | msgspec.Raw) -> LabelledEndpointSlice | None:
     one = _decode_slice(raw)
     common = _common(one.metadata)
-    if common is None or one.addressType not in ("IPv4", "IPv6"):
+    # The label may be put on slices of any namespace: one that can't be a tenant's must not touch the platform.
+    if common is None or not is_tenant_id(common["tenant"]) or one.addressType not in ("IPv4", "IPv6"):
         return None
     return LabelledEndpointSlice(
         **common,

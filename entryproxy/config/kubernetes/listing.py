@@ -8,6 +8,9 @@ from entryproxy.config.kubernetes.errors import ApiError
 from entryproxy.config.kubernetes.resources import Resource
 
 PAGES_MAX = 2_000
+PAGE_BYTES_MAX = 33_554_432
+"""A page with more is asked for again with fewer objects. One object has at most some 3 MiB."""
+_SHRINK = 4
 
 
 async def list_all(client: ClusterClient, resource: Resource, *, is_paged: bool = True) -> tuple[list[Decoded], str]:
@@ -16,11 +19,22 @@ async def list_all(client: ClusterClient, resource: Resource, *, is_paged: bool 
     is_paged: False to get everything at once, for a server whose pages expire faster than they can be read.
     """
     items: list[Decoded] = []
-    query = {**resource.selectors, **({"limit": str(PAGE_ITEMS)} if is_paged else {})}
+    query = dict(resource.selectors)
+    limit = PAGE_ITEMS
     for _ in range(PAGES_MAX):
-        page = decode_page(resource.kind, await client.get(resource.path, query))
+        if is_paged:
+            query["limit"] = str(limit)
+        try:
+            body = await client.get(resource.path, query, PAGE_BYTES_MAX if is_paged else None)
+        except ApiError as problem:
+            if problem.reason != "TooLarge" or not is_paged or limit == 1:
+                raise
+            limit = max(1, limit // _SHRINK)
+            continue
+        page = decode_page(resource.kind, body)
         items += page.items
         if not page.token:
             return items, page.version
         query["continue"] = page.token
+        limit = min(PAGE_ITEMS, 2 * limit)
     raise ApiError(0, "TooLarge", f"The list has more than {PAGES_MAX} pages")

@@ -15,6 +15,7 @@ from entryproxy.config.settle import Settle, settled
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
 from entryproxy.model.reading import Reading
+from entryproxy.model.snapshot import Snapshot
 from entryproxy.tasks import spawn
 
 SETTLE_QUIET_SECONDS = 0.005
@@ -54,6 +55,14 @@ class KubernetesSource:
         self._is_impatient = False
         self._is_complete = False
 
+    def resume(self, running: Snapshot) -> None:
+        """Before the first `watch`: these objects are in force, so that a first list which lacks most of them is held
+        in doubt as a later one would be."""
+        references = tuple(running.references)
+        for each in self._reflectors:
+            prefix = f"{each.resource.kind.name} {each.resource.namespace}/"
+            each.store.expect(one for one in references if one.startswith(prefix))
+
     def load(self) -> Reading:
         """What is different since the last call, in time proportional to that."""
         findings = [*self._troubles(), *(one for each in self._reflectors for one in each.store.findings)]
@@ -65,6 +74,8 @@ class KubernetesSource:
         changes: dict[str, LabelledObject | None] = {}
         for each in self._reflectors:
             changes |= each.store.take_changes()
+            if not each.is_listed:
+                unread.add(each.resource.kind.name)
         return Reading(
             changed=tuple(one for one in changes.values() if one is not None),
             removed=tuple(reference for reference, one in changes.items() if one is None),

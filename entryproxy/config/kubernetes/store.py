@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 
 import msgspec
 
@@ -18,9 +18,18 @@ class Store:
         self._objects: dict[str, LabelledObject] = {}
         self._problems: dict[str, Finding] = {}  # under "" one that is about nobody knows which object
         self._changes: dict[str, LabelledObject | None] = {}
+        self._expected: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self._known)
+
+    @property
+    def _known(self) -> Set[str]:
+        return self._objects.keys() | self._expected
+
+    def expect(self, references: Iterable[str]) -> None:
+        """Objects that are in force from before this process began: what the first list is measured by."""
+        self._expected = frozenset(references)
 
     @property
     def findings(self) -> Collection[Finding]:
@@ -40,12 +49,13 @@ class Store:
     def missing(self, items: Iterable[Decoded]) -> set[str]:
         """What a list lacks of the objects that are known. None of them while it has one that can't be told."""
         present = {one.reference for one in items}
-        return set() if "" in present else self._objects.keys() - present
+        return set() if "" in present else set(self._known - present)
 
     def replace(self, items: Collection[Decoded]) -> bool:
         """A whole list; whether anything is different."""
         present = {one.reference for one in items}
         gone = self.missing(items) | (self._problems.keys() - present)
+        self._expected = frozenset()
         changes = [self.apply(Decoded(reference)) for reference in gone]
         changes += map(self.apply, items)
         return any(changes)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import Authority
+from tests.certificates import Authority, Pair
 from tests.cluster.cluster import Cluster
 from tests.cluster.entry.site import Site
 from tests.cluster.entry.steady import SteadyLoad
@@ -17,11 +17,13 @@ from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.faults import is_watch
 from tests.e2e.gateways import Background, Gateway, wait_until
 from tests.e2e.harness import SYSTEM_DOMAIN, Entry
-from tests.e2e.probes import status
+from tests.e2e.probes import serial, status
 
 POD_ADDRESSES = {"198.51.100.": "127.0.0."}
 """The API server refuses loopback addresses for pods; the proxy gives them to the entry instead."""
 STEADY_HOST = f"app1.steady.{SYSTEM_DOMAIN}"
+ZONE = "zone-a"
+"""Where the shared entry runs."""
 COLLECTIONS = 3
 """How many watches an entry keeps open."""
 
@@ -84,7 +86,8 @@ def site(make_site: Callable[[], Site]) -> Site:
 @pytest.fixture(scope="session")
 def entry(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entry]:
     """The entry that most tests share."""
-    with site.running("--state-dir", str(state_folder(tmp_path_factory.mktemp("shared")))) as entry:
+    state = state_folder(tmp_path_factory.mktemp("shared"))
+    with site.running("--state-dir", str(state), "--zone", ZONE) as entry:
         yield entry
 
 
@@ -114,8 +117,9 @@ def faults(site: Site, entry: Entry) -> Iterator[FaultProxy]:
 def tenant(site: Site, entry: Entry, gateway: Gateway) -> Iterator[str]:
     """A tenant of the test's own, served already, with a certificate for its system hosts: `<tenant>-wildcard`."""
     name = f"t{next(_numbers)}"
-    add_tenant(site, name, gateway)
-    wait_until(lambda: status(entry, f"app1.{name}.{SYSTEM_DOMAIN}", gateway.path()) == 200, "never served")
+    pair, host = add_tenant(site, name, gateway), f"app1.{name}.{SYSTEM_DOMAIN}"
+    wait_until(lambda: serial(entry, host) == pair.serial, "never covered")
+    wait_until(lambda: status(entry, host, gateway.path()) == 200, "never served")
     yield name
     site.remove("configmaps", name)
     site.remove("secrets", f"{name}-wildcard", f"{name}-custom")
@@ -131,9 +135,12 @@ def furnish(site: Site, steady_gateway: Gateway) -> None:
     site.certificate("steady-custom", "steady", site.authority.issue("shop.steady.example"))
 
 
-def add_tenant(site: Site, tenant: str, gateway: Gateway, **spec: object) -> None:
+def add_tenant(site: Site, tenant: str, gateway: Gateway, **spec: object) -> Pair:
+    """A tenant and the certificate for its system hosts, which the entry may see one after the other."""
+    pair = site.authority.issue(f"*.{tenant}.{SYSTEM_DOMAIN}")
     site.tenant(tenant, gateway={"addresses": [gateway.address]}, **spec)
-    site.certificate(f"{tenant}-wildcard", tenant, site.authority.issue(f"*.{tenant}.{SYSTEM_DOMAIN}"))
+    site.certificate(f"{tenant}-wildcard", tenant, pair)
+    return pair
 
 
 def follow_again(site: Site, entry: Entry) -> None:

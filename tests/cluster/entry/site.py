@@ -19,20 +19,27 @@ from tests.e2e.harness import LABEL, SYSTEM_DOMAIN, Entry, running
 class Site:
     """A `tests.e2e.harness.Source`: what `Folder` is for files. Objects are written past the fault proxy.
 
-    proxy: the only way of its entries to the API server. authority: issues the certificates.
+    authority: issues the certificates.
     """
 
     def __init__(
-        self, cluster: Cluster, proxy: FaultProxy, authority: Authority, lacks: tuple[str, str] | None = None
+        self, cluster: Cluster, proxy: FaultProxy | None, authority: Authority, lacks: tuple[str, str] | None = None
     ) -> None:
-        """lacks: a (verb, resource) that the account may not, of what the chart lets it."""
+        """proxy: None for none. lacks: a (verb, resource) that the account may not, of what the chart lets it."""
         self.cluster = cluster
-        self.proxy = proxy
+        self._proxy = proxy
         self.authority = authority
         self.namespace = cluster.new_namespace("entry")
         self.rights = Rights.of_chart(self.namespace)
         (self.rights.without(*lacks) if lacks else self.rights).install(cluster)
-        self.account: Account = cluster.service_account_kubeconfig(self.namespace, self.rights.account, proxy.url)
+        url = proxy.url if proxy is not None else None
+        self.account: Account = cluster.service_account_kubeconfig(self.namespace, self.rights.account, url)
+
+    @property
+    def proxy(self) -> FaultProxy:
+        """The only way of its entries to the API server."""
+        assert self._proxy is not None
+        return self._proxy
 
     @property
     def options(self) -> Sequence[str]:

@@ -100,11 +100,15 @@ class SteadyLoad:
             stream.begin("GET", self._events)
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 assert (await stream.head()).startswith(b"HTTP/1.1 200 ")
+            rest = b""
             while not self._over:
                 async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                    event = await stream.reader.readuntil(b"\n\n\r\n")
-                assert event.partition(b"\r\n")[2] == b"data: %d\n\n\r\n" % self._beats[name]
-                self._beats[name] += 1
+                    size = int(await stream.reader.readuntil(b"\r\n"), 16)
+                    rest += (await stream.reader.readexactly(size + 2))[:-2]
+                *events, rest = rest.split(b"\n\n")  # however they were cut into chunks
+                for event in events:
+                    assert event == b"data: %d" % self._beats[name]
+                    self._beats[name] += 1
 
     @contextlib.asynccontextmanager
     async def _stream(self) -> AsyncIterator[Stream]:

@@ -65,6 +65,21 @@ def test_a_poison_object_stops_nobody() -> None:
         assert (one.problem.object, one.problem.tenant) == ("Secret ?/?", "")
 
 
+@pytest.mark.parametrize("levels", [900, 990, 1_000, 1_500, 9_990])
+def test_nested_as_deep_as_the_api_server_lets_anybody(levels: int) -> None:
+    """Managed fields are whatever a client says they are."""
+    deep = b'{"f:a":' * levels + b"{}" + b"}" * levels
+    fields = json.dumps(stored(config_map("b"), managedFields=["@"])).encode().replace(b'"@"', deep)
+    items = page(stored(config_map("a")), "@", stored(config_map("c"))).replace(b'"@"', fields)
+    assert [one.object and one.reference for one in decode_page(CONFIG_MAP, items).items] == [
+        "ConfigMap ns/a",
+        "ConfigMap ns/b",
+        "ConfigMap ns/c",
+    ]
+    for kind in ("ADDED", "DELETED", "BOOKMARK"):
+        assert decode_event(CONFIG_MAP, event(kind, "@").replace(b'"@"', fields)).version == "7"
+
+
 @pytest.mark.parametrize(
     ("manifest", "field", "message"),
     [

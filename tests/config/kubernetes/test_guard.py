@@ -9,7 +9,9 @@ from entryproxy.config.kubernetes.guard import DropGuard
     ("known", "missing", "believed"),
     [
         (0, 0, True),
-        (3, 3, True),  # too few to say
+        (1, 0, True),
+        (1, 1, False),  # it may be the only tenant
+        (2, 1, True),
         (4, 2, True),
         (4, 3, False),
         (5, 3, False),

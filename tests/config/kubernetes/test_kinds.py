@@ -127,6 +127,13 @@ def test_a_slice_without_anything_and_one_of_names() -> None:
     assert ENDPOINT_SLICE.read(raw(addressType="FQDN", endpoints=[{"addresses": ["x.example.com"]}])) is None
 
 
+@pytest.mark.parametrize("tenant", ["system", "Not_One", "a" * 40, ""])
+def test_a_slice_of_no_tenant_is_nothing(tenant: str) -> None:
+    """Anybody with a namespace could touch the platform with it."""
+    metadata = {**METADATA, "labels": {TENANT_LABEL: tenant}}
+    assert ENDPOINT_SLICE.read(raw(metadata=metadata, addressType="IPv4")) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "field"),
     [

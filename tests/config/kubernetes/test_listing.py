@@ -44,3 +44,26 @@ async def test_there_is_an_end(client: ClusterClient, monkeypatch: pytest.Monkey
     with pytest.raises(ApiError) as caught:
         await list_all(client, RESOURCE)
     assert caught.value.reason == "TooLarge"
+
+
+async def test_pages_of_large_objects_are_smaller(
+    api: FakeApi, client: ClusterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write some hundred large objects must not keep all others from being read."""
+    monkeypatch.setattr(listing, "PAGE_ITEMS", 6)
+    monkeypatch.setattr(listing, "PAGE_BYTES_MAX", 100_000)
+    for number in (1, 2, 3):
+        await api.put(RESOURCE.path, config_map(f"c{number}", {"tenant.yaml": "x" * 60_000}))
+    items, _ = await list_all(client, RESOURCE)
+    assert [one.reference for one in items] == [f"ConfigMap ns/c{number}" for number in range(5)]
+    assert [int(query["limit"]) for query in api.lists(RESOURCE.path)] == [6, 1, 2, 1, 2, 1, 2]
+
+
+async def test_an_object_larger_than_any_page(
+    api: FakeApi, client: ClusterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE_BYTES_MAX", 100)
+    with pytest.raises(ApiError) as caught:
+        await list_all(client, RESOURCE)
+    assert caught.value.reason == "TooLarge"
+    assert [query["limit"] for query in api.lists(RESOURCE.path)] == ["2", "1"]

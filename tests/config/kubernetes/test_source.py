@@ -13,7 +13,11 @@ from entryproxy.config.kubernetes.client import ClusterClient, CredentialsError
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
 from entryproxy.config.kubernetes.resources import config_maps, endpoint_slices, secrets
 from entryproxy.config.kubernetes.source import KubernetesSource
+from entryproxy.model.certificate import Certificate
 from entryproxy.model.reading import Reading
+from entryproxy.model.secret import PrivateBytes
+from entryproxy.model.snapshot import Snapshot
+from entryproxy.model.tenant import Platform, Tenant
 from tests.config.kubernetes.api import FakeApi, Manifest, config_map, secret, status
 
 CONFIG_MAPS, SECRETS, SLICES = config_maps("ns").path, secrets("ns").path, endpoint_slices().path
@@ -191,7 +195,8 @@ async def test_a_reload_lists_everything_again(api: FakeApi, source: KubernetesS
         source.request_reload()
         reading = await load_until(source, ticks, lambda reading: reading.removed)
         assert reading.removed == ("ConfigMap ns/a",)
-    assert [len(api.lists(path)) for path in (CONFIG_MAPS, SECRETS, SLICES)] == [2, 2, 2]
+    # A list without the only one is confirmed by another.
+    assert [len(api.lists(path)) for path in (CONFIG_MAPS, SECRETS, SLICES)] == [3, 2, 2]
 
 
 async def test_credentials_are_asked_for_until_there_are_some() -> None:
@@ -228,3 +233,78 @@ async def test_it_stops_when_nobody_listens(api: FakeApi, source: KubernetesSour
     async with asyncio.timeout(20):
         while api.watches:
             await asyncio.sleep(0.002)
+
+
+def in_force(*names: str) -> Snapshot:
+    """Tenants with a certificate each."""
+    tenants = [
+        Tenant(id=name, source=f"ns/{name}", gateway_addresses=(), certificates=(certificate_of(name),))
+        for name in names
+    ]
+    return Snapshot.build(Platform(system_domain="aigw.example.com", source="ns/platform"), tenants)
+
+
+def certificate_of(name: str) -> Certificate:
+    return Certificate(
+        owner=name,
+        source=f"ns/{name}",
+        names=(),
+        not_before=0,
+        not_after=0,
+        fingerprint=name,
+        chain_pem=b"",
+        key_pem=PrivateBytes(b""),
+    )
+
+
+@pytest.mark.parametrize("path", [CONFIG_MAPS, SECRETS])
+async def test_a_first_list_that_lacks_most_of_what_is_in_force_is_confirmed(
+    api: FakeApi, source: KubernetesSource, path: str, tmp_path: Path
+) -> None:
+    """A process that starts while a lagging replica, or a store restored empty, answers has no list to compare with."""
+    may_go_on = asyncio.Event()
+    source = KubernetesSource(
+        namespace="ns", kubeconfig=api.kubeconfig(tmp_path), timing=Timing(sleep=lambda _: may_go_on.wait())
+    )
+    others = "bcdef"
+    for name in others:
+        await api.put(CONFIG_MAPS, config_map(name))
+        await api.put(SECRETS, secret(name))
+    objects, api._objects[path] = api._objects[path], {}
+    source.resume(in_force("a", *others))
+    async with watching(source) as ticks:
+        reading = await load_until(source, ticks, lambda reading: reading.findings)
+        assert [one.reason for one in reading.findings] == ["SuddenDrop"]
+        assert reading.unread == {""}
+        assert reading.changed == ()
+        api._objects[path] = objects
+        may_go_on.set()
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert len(reading.changed) == 13
+        assert (reading.findings, reading.unread, reading.error) == ((), frozenset(), "")
+
+
+async def test_a_first_list_that_is_empty_twice_is_believed(api: FakeApi, source: KubernetesSource) -> None:
+    source.resume(in_force(*"abcdefgh"))
+    async with watching(source) as ticks:
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert references(reading) == ["ConfigMap ns/a", "EndpointSlice ns/a", "Secret ns/a"]
+        assert (reading.findings, reading.unread, reading.error) == ((), frozenset(), "")
+    assert [len(api.lists(path)) for path in (CONFIG_MAPS, SECRETS, SLICES)] == [2, 2, 1]
+
+
+async def test_other_namespaces_are_not_missed(api: FakeApi, tmp_path: Path) -> None:
+    source = KubernetesSource(namespace="other", kubeconfig=api.kubeconfig(tmp_path))
+    source.resume(in_force(*"abcdefgh"))
+    async with watching(source) as ticks:
+        assert (await load_until(source, ticks, lambda reading: True)).error == ""
+
+
+async def test_endpoint_slices_are_unread_until_they_are_listed(api: FakeApi, source: KubernetesSource) -> None:
+    api.fail(status(403, "Forbidden", "no"), times=10_000, when=lambda request: request.path == SLICES)
+    async with watching(source) as ticks:
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert reading.unread == {"EndpointSlice"}
+        api.heal()
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert reading.unread == frozenset()

@@ -174,3 +174,15 @@ def test_whoever_follows_the_changes_knows_everything(steps: list[tuple[dict[str
             one.reference: msgspec.structs.replace(one.object, version="") for one in items if one.object is not None
         }
         assert len(store) == len(items)
+
+
+def test_what_is_expected_is_missed_by_the_first_list_only() -> None:
+    store = Store()
+    store.expect(["ConfigMap ns/a", "ConfigMap ns/b"])
+    items = [there("b"), there("c")]
+    assert store.missing(items) == {"ConfigMap ns/a"}
+    assert len(store) == 2
+    assert store.replace(items)
+    assert names(store) == {"b": "1", "c": "1"}
+    assert store.missing(items) == set()
+    assert len(store) == 2
