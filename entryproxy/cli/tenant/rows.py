@@ -11,13 +11,13 @@ from entryproxy.cli.judging import Judgement
 from entryproxy.console.rows import CertificateRow, Row, certificate_row
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
-from entryproxy.model.objects import LabelledConfigMap, LabelledObject
+from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject
 from entryproxy.model.tenant import Limits, Tenant, Timeouts
 from entryproxy.model.times import rfc3339
 from entryproxy.routing.explain import GatewayView, view_gateway
 
 State = Literal["InForce", "Rejected", "Undeclared"]
-"""Undeclared: there are certificates, or EndpointSlices, of the tenant, but no ConfigMap declares it."""
+"""Undeclared: there are certificates of the tenant, but no ConfigMap declares it."""
 
 _SERVICE_ADDRESS = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc:[0-9]+")
 
@@ -51,8 +51,10 @@ class TenantSheet(TenantLine, frozen=True, kw_only=True):
 
 
 def tenant_lines(judgement: Judgement) -> list[TenantLine]:
-    """Every tenant that an object or a finding names, by id."""
+    """Every tenant that an object of the namespace or a finding names, by id. EndpointSlices are those of the whole
+    cluster, where other entries may have tenants."""
     objects, findings = _objects_by_tenant(judgement), _findings_by_tenant(judgement)
+    objects = {key: found for key, found in objects.items() if not _are_slices(found)}
     ids = (objects.keys() | findings.keys() | judgement.compilation.tenants.keys()) - {SYSTEM, ""}
     return [TenantLine(**_common(one, judgement, objects.get(one, ()), findings.get(one, ()))) for one in sorted(ids)]
 
@@ -61,7 +63,7 @@ def tenant_sheet(tenant_id: str, judgement: Judgement) -> TenantSheet | None:
     """None when nothing names the tenant."""
     objects = _objects_by_tenant(judgement).get(tenant_id, ())
     findings = _findings_by_tenant(judgement).get(tenant_id, ())
-    if not objects and not findings:
+    if _are_slices(objects) and not findings:
         return None
     tenant = judgement.compilation.tenants.get(tenant_id)
     return TenantSheet(
@@ -74,6 +76,11 @@ def tenant_sheet(tenant_id: str, judgement: Judgement) -> TenantSheet | None:
         objects=tuple(sorted(one.reference for one in objects)),
         findings=tuple(findings),
     )
+
+
+def _are_slices(objects: Iterable[LabelledObject]) -> bool:
+    """Whether there is nothing else."""
+    return all(isinstance(one, LabelledEndpointSlice) for one in objects)
 
 
 def service_of(tenant: Tenant) -> tuple[str, str] | None:

@@ -45,6 +45,12 @@ def test_states() -> None:
     assert lines[2].created == "2026-01-01T00:00:00Z"
 
 
+def test_slices_alone_are_of_a_tenant_of_somebody_else() -> None:
+    judgement = judged(settings(), config("t2"), slices("10.0.0.1"))
+    assert [one.id for one in tenant_lines(judgement)] == ["t2"]
+    assert tenant_sheet("t1", judgement) is None
+
+
 def test_the_config_map_in_force_is_the_one_that_is_named() -> None:
     judgement = judged(
         settings(),
