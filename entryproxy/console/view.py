@@ -34,7 +34,7 @@ class ControlView(Protocol):
     findings: what the compiler says about the objects as they are now.
     propagation: seconds from seeing a change to having it in force in every worker.
     started_at: Unix time. configured_at: Unix time at which the configuration in force agreed with the source last:
-    now, while the source can be followed; for the last good configuration of an earlier process, when that wrote it;
+    now, while the source can be followed; for the last good configuration of an earlier process, when that did last;
     None before the first.
     source_error: why the source can't be read at present, "" when it can.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,8 +38,8 @@ from tests.compiler.pairs import DAY, NOW
 OTHER_DOMAIN = "other.example.com"
 TENANTS = st.sampled_from("ab")
 LABELS = st.sampled_from(["a", "b", "system", "NOT-A-TENANT"])
-NAMES = st.sampled_from("pqr")
-HOSTS = st.sampled_from(["x.org", "*.x.org", f"app.a.{DOMAIN}"])
+NAMES = st.sampled_from("pqab")
+HOSTS = st.sampled_from(["x.org", "x.org", "*.x.org", f"app.a.{DOMAIN}"])
 SANS = st.sampled_from(["x.org", "*.x.org", f"*.{DOMAIN}", f"*.a.{DOMAIN}", f"b.{OTHER_DOMAIN}"])
 CREATED = st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"])
 PODS = st.builds(SliceEndpoint, address=st.sampled_from(["10.0.0.1", "fd00::1"]), ready=st.booleans())
@@ -51,9 +52,10 @@ GATEWAYS = st.sampled_from(
     ]
 )
 SPECS = st.fixed_dictionaries(
-    {"domains": st.lists(HOSTS, max_size=2)},
+    {"domains": st.lists(HOSTS, min_size=1, max_size=2)},
     optional={"limits": LIMITS, "hsts": st.booleans(), "gateway": GATEWAYS},
 )
+PLATFORM = settings_of().reference
 VALIDITY = st.sampled_from([(-9, 90), (-9, 30), (4, 60), (-9, -1)])
 """Days from NOW: good, soon to expire, not yet valid, expired."""
 
@@ -173,9 +175,16 @@ class Journey(RuleBasedStateMachine):
 
     # -- objects
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(spec=SPECS, other=SPECS, created=CREATED)
+    def begin(self, spec: dict[str, Any], other: dict[str, Any], created: str) -> None:
+        """Two tenants that have to do with each other; what is drawn seldom comes to that."""
         self.put(settings_of())
+        self.put(config("a", spec, name="p", created=created))
+        self.put(config("b", other, name="q"))
+        for tenant in "ab":
+            made = pair(("x.org", f"*.{tenant}.{DOMAIN}"), -9, 90)
+            self.put(msgspec.structs.replace(made, tenant=tenant, name=tenant))
+            self.put(endpoint_slice(tenant, "10.0.0.9"))
 
     def put(self, one: LabelledObject, *, poisoned: bool = False) -> None:
         before = self.objects.get(one.reference)
@@ -184,26 +193,45 @@ class Journey(RuleBasedStateMachine):
         self.objects[one.reference] = msgspec.structs.replace(one, uid=uid)
         (self.poisoned.add if poisoned else self.poisoned.discard)(one.reference)
 
-    @rule(some=st.lists(st.one_of(CONFIG_MAPS, CONFIG_MAPS, SECRETS, SLICES, SETTINGS), min_size=1, max_size=3))
-    def put_some(self, some: list[LabelledObject]) -> None:
+    @rule(
+        some=st.lists(st.one_of(CONFIG_MAPS, CONFIG_MAPS, SECRETS, SECRETS, SLICES, SETTINGS), min_size=1, max_size=3),
+        told=st.booleans(),
+    )
+    def put_some(self, some: list[LabelledObject], told: bool) -> None:
         for one in some:
             self.put(one)
+        if told:
+            self.tell()
 
-    @rule(data=st.data(), how=st.sampled_from(["poison", "relabel", "remove", "remove", "make anew"]), tenant=TENANTS)
-    def meddle(self, data: st.DataObject, how: str, tenant: str) -> None:
-        one = self.objects[data.draw(st.sampled_from(sorted(self.objects)))]
+    @rule(
+        data=st.data(),
+        how=st.sampled_from(["poison", "relabel", "remove", "make anew"]),
+        tenant=TENANTS,
+        told=st.booleans(),
+    )
+    @precondition(lambda self: len(self.objects) > 1)
+    def meddle(self, data: st.DataObject, how: str, tenant: str, told: bool) -> None:
+        """Not with the settings: without any the last ones stay, which a fresh compiler can't know."""
+        one = self.objects[data.draw(st.sampled_from(sorted(self.objects.keys() - {PLATFORM})))]
         was_poisoned = one.reference in self.poisoned
         if how == "poison":
             self.poison(one)
-        elif one.name == "platform":
-            pass  # without any settings the last ones stay, which a fresh compiler can't know
         elif how == "relabel":
             self.put(msgspec.structs.replace(one, tenant=tenant), poisoned=was_poisoned)
         else:
-            del self.objects[one.reference]
-            self.poisoned.discard(one.reference)
+            self.remove(one.reference)
             if how == "make anew":
                 self.put(one, poisoned=was_poisoned)
+        if told:
+            self.tell()
+
+    @rule()
+    def poison_settings(self) -> None:
+        self.poison(self.objects[PLATFORM])
+
+    def remove(self, reference: str) -> None:
+        del self.objects[reference]
+        self.poisoned.discard(reference)
 
     def poison(self, one: LabelledObject) -> None:
         if isinstance(one, LabelledConfigMap):
@@ -220,7 +248,10 @@ class Journey(RuleBasedStateMachine):
     @rule()
     def tell(self) -> None:
         """Everything that changed."""
-        self.read(self.objects, frozenset())
+        compilation = self.read(self.objects, frozenset())
+        is_calm = not any(map(self.is_bad, self.objects.values()))
+        if is_calm or self.is_sure_of_last_good:
+            self.compare_with_a_fresh_start(compilation, is_calm)
 
     @rule(data=st.data(), unread=st.sampled_from(["", ENDPOINT_SLICE]))
     @precondition(lambda self: not self.told)
@@ -232,7 +263,7 @@ class Journey(RuleBasedStateMachine):
             part = data.draw(st.sets(st.sampled_from(sorted(self.objects))))
         self.read({reference: self.objects[reference] for reference in part}, frozenset({unread}))
 
-    def read(self, objects: Mapping[str, LabelledObject], unread: frozenset[str]) -> None:
+    def read(self, objects: Mapping[str, LabelledObject], unread: frozenset[str]) -> Compilation:
         difference = Reading.between(self.told, objects)
         compilation = self.compile(difference.changed, difference.removed, unread)
         self.told = dict(objects)
@@ -247,6 +278,7 @@ class Journey(RuleBasedStateMachine):
             assert without_rows(self.publisher.snapshot.tenants) == compilation.tenants
             limited = [one for one in self.publisher.snapshot.tenants.values() if one.budget_slot >= 0]
             assert all(self.budgets.row_of(one.id) == one.budget_slot for one in limited)
+        return compilation
 
     def compile(
         self, changed: tuple[LabelledObject, ...], removed: tuple[str, ...], unread: frozenset[str]
@@ -305,8 +337,18 @@ class Journey(RuleBasedStateMachine):
             assert len(set(rows.values())) == len(rows)
 
     def teardown(self) -> None:
+        """Everything settles; then once more without what is bad, about which only one control process knows all."""
         if not self.objects:
             return
+        self.settle()
+        for one in [one for one in self.objects.values() if self.is_bad(one)]:
+            if one.reference == PLATFORM:
+                self.put(settings_of())
+            else:
+                self.remove(one.reference)
+        self.settle()
+
+    def settle(self) -> None:
         self.tell()
         for worker in self.workers:
             while worker.answer():
@@ -319,15 +361,10 @@ class Journey(RuleBasedStateMachine):
                 assert worker.snapshot is not None
                 assert (worker.generation, worker.snapshot.platform) == (newest.generation, newest.platform)
                 assert worker.snapshot.tenants == newest.tenants
-        self.compare_with_a_fresh_start()
 
-    def compare_with_a_fresh_start(self) -> None:
-        is_calm = not any(map(self.is_bad, self.objects.values()))
-        if not is_calm and not self.is_sure_of_last_good:
-            return
+    def compare_with_a_fresh_start(self, seasoned: Compilation, is_calm: bool) -> None:
         wanted = self.objects.values() if is_calm else self.good.values()
         fresh = Compiler(parse_yaml, endpoints_known=True).compile(Reading(changed=tuple(wanted)), self.now)
-        seasoned = self.compile((), (), frozenset())
         if any("last good" in one.message for one in seasoned.findings if one.reason == "CertificateNames"):
             fresh, seasoned = without_certificates(fresh), without_certificates(seasoned)
         assert seasoned.platform == fresh.platform
