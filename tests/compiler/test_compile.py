@@ -118,6 +118,7 @@ def test_a_host_that_is_given_up_goes_to_the_next_claim() -> None:
     assert reasons(first) == ["HostConflict"]
     second = compile_(settings(), config("a"), later, compiler=compiler)
     assert second.tenants["b"].domains == ("x.org",)
+    assert second.touched == {"a", "b"}
     assert reasons(second) == []
 
 
