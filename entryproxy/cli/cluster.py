@@ -54,7 +54,7 @@ async def _with_access(args: argparse.Namespace, work: Callable[[ClusterAccess],
     try:
         client = await connect(args.kubeconfig, args.context)
     except CredentialsError as problem:
-        message = f"no way to a cluster: {problem}\n  --kubeconfig and --context say which one; check and explain "
-        raise CommandError(f"{message}also take a folder.", status=2) from None
+        message = f"no way to a cluster: {problem}\n  --kubeconfig and --context say which one; "
+        raise CommandError(f"{message}check, explain and migrate also take a folder.", status=2) from None
     async with client:
         return await work(ClusterAccess(client, args.namespace))

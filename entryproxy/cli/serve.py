@@ -17,6 +17,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "serve", help="serve traffic", description="Serve traffic until a signal ends it.", allow_abbrev=False
     )
     defaults = ServeSettings(source="")
+    _add_source_options(parser, defaults)
+    _add_listening_options(parser, defaults)
+    _add_life_options(parser, defaults)
+    parser.set_defaults(run=run)
+
+
+def _add_source_options(parser: argparse.ArgumentParser, defaults: ServeSettings) -> None:
+    """Where the configuration comes from."""
     options.add_option(
         parser,
         "source",
@@ -38,6 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     options.add_option(
         parser, "zone", str, "", "zone of this pod: endpoints in it are preferred when they have one", metavar="NAME"
     )
+
+
+def _add_listening_options(parser: argparse.ArgumentParser, defaults: ServeSettings) -> None:
+    """Where traffic, and questions about it, come in."""
     options.add_option(parser, "bind", options.address, defaults.bind, "where to accept traffic", metavar="ADDRESS")
     options.add_option(parser, "https-port", options.port, str(defaults.https_port), "TLS port", metavar="PORT")
     options.add_option(parser, "http-port", options.port, str(defaults.http_port), "plain port", metavar="PORT")
@@ -53,15 +65,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser, "admin-bind", options.address, defaults.admin_bind, "where the admin port listens", metavar="ADDRESS"
     )
     options.add_option(
-        parser, "workers", options.workers, str(_cores()), "processes that handle traffic", metavar="NUMBER"
-    )
-    options.add_option(
         parser,
         "proxy-protocol",
         options.on_off,
         "off",
         "expect PROXY v1 or v2 in front of TLS from trusted proxies",
         metavar="on|off",
+    )
+
+
+def _add_life_options(parser: argparse.ArgumentParser, defaults: ServeSettings) -> None:
+    """Processes, what they keep, and how they end."""
+    options.add_option(
+        parser, "workers", options.workers, str(_cores()), "processes that handle traffic", metavar="NUMBER"
     )
     options.add_option(
         parser, "state-dir", str, "", "where the last good configuration outlives the container", metavar="DIR"
@@ -82,7 +98,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "seconds that connections then get to end",
         metavar="SECONDS",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,13 +7,13 @@ one, only those that an Ingress names.
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from entryproxy.cli.access import ClusterAccess
+from entryproxy.cli.cluster import on_cluster
 from entryproxy.cli.failures import NOT_FOUND, Action, attempt
-from entryproxy.cli.output import CommandError
-from entryproxy.config.kubernetes.client import ClusterClient, CredentialsError, connect
+from entryproxy.config.kubernetes.client import ClusterClient
 from entryproxy.config.kubernetes.decode import decode_document
 from entryproxy.config.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.migrate.decode import CONTROLLER_LABEL, CONTROLLER_LABEL_VALUE, add_object
@@ -32,19 +32,13 @@ def read_cluster(args: argparse.Namespace, classes: Iterable[str], *, with_keys:
 
     classes: of Ingresses that the operator named; Secrets are read for these alone.
     """
-    return asyncio.run(_read(args, classes, with_keys))
 
-
-async def _read(args: argparse.Namespace, classes: Iterable[str], with_keys: bool) -> Inventory:
-    try:
-        client = await connect(args.kubeconfig, args.context)
-    except CredentialsError as problem:
-        message = f"no way to a cluster: {problem}\n  --kubeconfig and --context say which one; migrate also takes a "
-        raise CommandError(f"{message}folder.", status=2) from None
-    async with client:
-        reader = _Reader(client, with_keys)
+    async def read(access: ClusterAccess) -> Inventory:
+        reader = _Reader(access.client, with_keys)
         await reader.read(args.namespace, classes)
         return reader.inventory
+
+    return on_cluster(args, read)
 
 
 class _Reader:

@@ -150,4 +150,4 @@ def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_no_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", "--kubeconfig", str(tmp_path / "missing")]) == 2
-    assert "migrate also takes a folder" in capsys.readouterr().err
+    assert "check, explain and migrate also take a folder" in capsys.readouterr().err
