@@ -6,34 +6,26 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench import measure, site
+from bench import site
 from bench.__main__ import choose_cores, raise_file_limit
-from bench.cluster import objects
+from bench.cluster import objects, traffic
+from bench.cluster.running import RunningEntry
 from bench.contenders.base import answers
 from bench.contenders.entry import NAMESPACE
-from bench.processes import Child, free_port
 from bench.tenants import host_of, percentile
 from tests.certificates import Authority
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import ControlPlane
 
-BUSY = "busy"
-"""The tenant whose traffic is measured."""
-TRAFFIC_RATE = 400.0
-TRAFFIC_CONNECTIONS = 16
 _PATCH = "application/merge-patch+json"
 
 
@@ -45,7 +37,6 @@ class Bench:
         self.site = place
         self.options = options
         self.gateway = f"127.0.0.1:{place.upstream_port}"
-        self.https_port, self.admin_port = free_port(), free_port()
         self.authority = Authority()
         self.figures: dict[str, Any] = {"tenants": options.tenants, "workers": options.workers}
 
@@ -53,92 +44,49 @@ class Bench:
         """Everything that is there before the entry starts."""
         self.cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         await self.cluster.create_many(objects.platform(self.authority))
-        await self.cluster.create_many(objects.tenants(self.authority, iter([BUSY]), self.gateway))
+        await self.cluster.create_many(objects.tenants(self.authority, iter([traffic.BUSY]), self.gateway))
         ids = (f"t{number}" for number in range(self.options.tenants))
         began = time.monotonic()
         count = await self.cluster.create_many(objects.tenants(self.authority, ids))
         print(f"{count} objects made in {time.monotonic() - began:.0f} s", flush=True)
 
-    def start_entry(self) -> Child:
-        """Measures process start to ready."""
-        state = self.site.folder / "state"
-        state.mkdir(exist_ok=True)
-        command = [
-            *(sys.executable, "-m", "entryproxy", "serve", "--source", "kubernetes", "--bind", "127.0.0.1"),
-            *("--kubeconfig", str(self.cluster.admin_kubeconfig), "--workers", str(self.options.workers)),
-            *("--https-port", str(self.https_port), "--http-port", str(free_port())),
-            *("--admin-port", str(self.admin_port), "--state-dir", str(state)),
-            *("--drain-delay", "0", "--drain-timeout", "1"),
-        ]
-        began = time.monotonic()
-        child = Child("entry", command, self.site.proxy_core, self.site.folder / "entry.log")
-        child.wait_until(self._is_ready, 120, 0.01)
-        self.figures["start_to_ready_seconds"] = time.monotonic() - began
-        return child
-
-    def _is_ready(self) -> bool:
-        try:
-            return bool(self._admin("/readyz"))
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def _admin(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=30) as answer:
-            return str(answer.read().decode())
-
-    def memory(self, entry: Child) -> None:
-        """Proportional set size of each process, the largest first: the control process, then the workers."""
-        self.figures["megabytes"] = [round(one / 1024, 1) for one in measure.pss_kilobytes_of_each(entry.pid)]
-
     # -- changes
 
-    def changes(self) -> None:
+    def changes(self, entry: RunningEntry) -> None:
         """New tenants one by one under traffic: acknowledgement of the API server to first good answer."""
-        before = self._propagation()
-        traffic = self._traffic(self.options.changes * 0.35 + 5)
-        delays = sorted(self._change(f"new{number}") for number in range(self.options.changes))
-        self.figures["traffic_during_changes_ms"] = _latencies(traffic)
+        before = propagation(entry)
+        running = traffic.start(entry.https_port, self.site.load_core, self.options.changes * 0.35 + 5)
+        delays = sorted(self._change(entry, f"new{number}") for number in range(self.options.changes))
+        self.figures["traffic_during_changes_ms"] = traffic.latencies(running)
         self.figures["change_ms"] = {"p50": percentile(delays, 50), "p99": percentile(delays, 99), "max": delays[-1]}
-        self.figures["own_share"] = share_within(before, self._propagation())
+        self.figures["own_share"] = share_within(before, propagation(entry))
 
-    def _change(self, tenant: str) -> float:
+    def _change(self, entry: RunningEntry, tenant: str) -> float:
         time.sleep(0.2)
         config, secret = objects.tenants(self.authority, iter([tenant]), self.gateway)
         self.cluster.api.create(secret)
         self.cluster.api.create(config)
         acknowledged = time.monotonic()
-        while not answers(self.https_port, host_of(tenant)):
+        while not answers(entry.https_port, host_of(tenant)):
             time.sleep(0.001)
         return (time.monotonic() - acknowledged) * 1000
 
-    def _propagation(self) -> dict[float, float]:
-        """Cumulated counts by upper bound in seconds."""
-        found = {}
-        for family in text_string_to_metric_families(self._admin("/metrics")):
-            for sample in family.samples:
-                if sample.name == "entryproxy_config_propagation_seconds_bucket":
-                    found[float(sample.labels["le"])] = sample.value
-        return found
-
     # -- a storm
 
-    async def storm(self) -> None:
+    async def storm(self, entry: RunningEntry) -> None:
         """Latency of traffic in calm, while objects change that nobody watches, and while tenants change."""
-        seconds = self.options.storm_seconds
-        calm = await asyncio.to_thread(_latencies, self._traffic(seconds))
+        seconds, core = self.options.storm_seconds, self.site.load_core
+        calm = await asyncio.to_thread(traffic.latencies, traffic.start(entry.https_port, core, seconds))
         phases = {"calm": calm}
         for name, labelled in (("changes of unlabelled objects", False), ("changes of tenants", True)):
-            traffic = self._traffic(seconds)
+            running = traffic.start(entry.https_port, core, seconds)
             await asyncio.sleep(1.0)
-            generation = self._generation()
+            generation = entry.generation()
             made = await self._patch_for(seconds - 2.0, labelled=labelled)
-            phases[name] = await asyncio.to_thread(_latencies, traffic)
+            phases[name] = await asyncio.to_thread(traffic.latencies, running)
             phases[name]["changes_per_second"] = made / (seconds - 2.0)
-            phases[name]["generations"] = self._generation() - generation
+            phases[name]["generations"] = entry.generation() - generation
         self.figures["storm"] = phases
-
-    def _generation(self) -> int:
-        return int(json.loads(self._admin("/api/tenants?limit=1"))["generation"])
 
     async def _patch_for(self, seconds: float, *, labelled: bool) -> int:
         """Change ConfigMaps at the wanted rate, as far as the API server keeps up; how many were changed."""
@@ -171,36 +119,15 @@ class Bench:
             del document["metadata"]["labels"]
             self.cluster.api.create(document)
 
-    # -- traffic
 
-    def _traffic(self, seconds: float) -> subprocess.Popen[str]:
-        arguments = [str(self.https_port), host_of(BUSY), str(TRAFFIC_RATE), str(seconds), str(TRAFFIC_CONNECTIONS)]
-        return subprocess.Popen(
-            [sys.executable, "-m", "bench.cluster.paced", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=_in_front_of(self.site.load_core),
-        )
-
-
-def _in_front_of(core: int) -> Callable[[], None]:
-    """Pinned, and ahead of the API server on the same core where that is allowed."""
-
-    def prepare() -> None:
-        os.sched_setaffinity(0, {core})
-        try:
-            os.nice(-10)
-        except PermissionError:
-            pass
-
-    return prepare
-
-
-def _latencies(traffic: subprocess.Popen[str]) -> dict[str, float]:
-    output, _ = traffic.communicate()
-    assert traffic.returncode == 0, "traffic failed"
-    ordered = sorted(json.loads(output))
-    return {name: round(percentile(ordered, q), 2) for name, q in (("p50", 50), ("p99", 99), ("p99.9", 99.9))}
+def propagation(entry: RunningEntry) -> dict[float, float]:
+    """The entry's own histogram of event seen to in force everywhere: cumulated counts by upper bound in seconds."""
+    found = {}
+    for family in text_string_to_metric_families(entry.admin("/metrics")):
+        for sample in family.samples:
+            if sample.name == "entryproxy_config_propagation_seconds_bucket":
+                found[float(sample.labels["le"])] = sample.value
+    return found
 
 
 def share_within(before: dict[float, float], after: dict[float, float]) -> dict[str, Any]:
@@ -223,16 +150,15 @@ async def measure_all(options: argparse.Namespace, folder: Path) -> dict[str, An
             bench = Bench(cluster, place, options)
             await bench.make_tenants()
             await bench.make_unlabelled()
-            entry = bench.start_entry()
+            entry = RunningEntry(place, cluster.admin_kubeconfig, options.workers)
             try:
-                bench.memory(entry)
+                bench.figures["start_to_ready_seconds"] = round(entry.start_seconds, 2)
+                bench.figures["megabytes"] = entry.megabytes()
                 if options.changes:
-                    await asyncio.to_thread(bench.changes)
+                    await asyncio.to_thread(bench.changes, entry)
                 if options.storm_seconds:
-                    await bench.storm()
-                bench.figures["megabytes_after"] = [
-                    round(one / 1024, 1) for one in measure.pss_kilobytes_of_each(entry.pid)
-                ]
+                    await bench.storm(entry)
+                bench.figures["megabytes_after"] = entry.megabytes()
             finally:
                 entry.stop()
             return bench.figures

@@ -4,11 +4,14 @@ import asyncio
 import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 
-from bench.cluster import objects, paced
+from bench.cluster import objects, paced, replay, storm
 from bench.cluster.__main__ import share_within
 from entryproxy.compiler.compile import Compiler
+from entryproxy.config.kubernetes.source import KubernetesSource
 from entryproxy.config.manifests import read_object
 from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.reading import Reading
@@ -70,3 +73,38 @@ async def test_paced_traffic_fails_on_an_answer_that_is_no_success() -> None:
     client.connection_made(Transport())
     with pytest.raises(RuntimeError, match="404"):
         await client.ask()
+
+
+async def test_the_api_server_from_memory_is_one_that_the_source_follows(tmp_path: Path) -> None:
+    """The real source reads it, and a storm reaches the compiler change by change."""
+    app = replay.Replay(3, "127.0.0.1:9").make_app()
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    kubeconfig = storm.write_kubeconfig(tmp_path / "kubeconfig", port)
+    source = KubernetesSource(namespace="higress-system", kubeconfig=str(kubeconfig))
+    compiler = Compiler(parse_yaml, endpoints_known=True)
+    connections = []
+    async with asyncio.timeout(20):
+        storming: asyncio.Task[aiohttp.ClientResponse] | None = None
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            async for _ in source.watch():
+                compilation = compiler.compile(source.load(), NOW)
+                assert sorted(compilation.tenants) == ["busy", "t0", "t1", "t2"]
+                connections = sorted(compilation.tenants[key].limits.connections for key in ("t0", "t1", "t2"))
+                if storming is None:
+                    storming = asyncio.ensure_future(session.post("/storm?rate=1000&seconds=0.03"))
+                if connections == [29, 30, 31]:
+                    break
+            assert storming is not None
+            assert (await (await storming).json())["sent"] == 30
+    await runner.cleanup()
+
+
+def test_rounds_are_summed_up_by_their_medians() -> None:
+    rounds = [
+        {"calm": {"p99": calm}, "storm": {"p99": storm_}, "p99_ratio": storm_ / calm}
+        for calm, storm_ in ((1.0, 1.2), (2.0, 2.0), (1.0, 30.0))
+    ]
+    assert storm.summary(rounds) == {"calm": {"p99": 1.0}, "storm": {"p99": 2.0}, "p99_ratio": 1.2}

@@ -1,0 +1,59 @@
+"""The entry under test: started on a cluster, asked through its admin port."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from bench import measure
+from bench.processes import Child, free_port
+from bench.site import Site
+
+
+class RunningEntry:
+    """One entry that follows the cluster of a kubeconfig. start_seconds: from process start to ready."""
+
+    def __init__(self, site: Site, kubeconfig: Path, workers: int) -> None:
+        self.https_port, self.admin_port = free_port(), free_port()
+        state = site.folder / "state"
+        state.mkdir(exist_ok=True)
+        command = [
+            *(sys.executable, "-m", "entryproxy", "serve", "--source", "kubernetes", "--bind", "127.0.0.1"),
+            *("--kubeconfig", str(kubeconfig), "--workers", str(workers), "--state-dir", str(state)),
+            *("--https-port", str(self.https_port), "--http-port", str(free_port())),
+            *("--admin-port", str(self.admin_port), "--drain-delay", "0", "--drain-timeout", "1"),
+        ]
+        began = time.monotonic()
+        self.child = Child("entry", command, site.proxy_core, site.folder / "entry.log")
+        try:
+            self.child.wait_until(self._is_ready, 120, 0.01)
+        except BaseException:
+            self.child.stop()
+            raise
+        self.start_seconds = time.monotonic() - began
+
+    def stop(self) -> None:
+        self.child.stop()
+
+    def admin(self, path: str) -> str:
+        """What the admin port answers."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
+
+    def generation(self) -> int:
+        """Of the configuration in force."""
+        return int(json.loads(self.admin("/api/tenants?limit=1"))["generation"])
+
+    def megabytes(self) -> list[float]:
+        """Proportional set size of each process, the largest first: the control process, then the workers."""
+        return [round(one / 1024, 1) for one in measure.pss_kilobytes_of_each(self.child.pid)]
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(self.admin("/readyz"))
+        except (urllib.error.URLError, OSError):
+            return False
