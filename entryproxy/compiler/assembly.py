@@ -111,7 +111,8 @@ def attach_certificates(
 ) -> tuple[Certificate, ...]:
     """The certificates of these Secrets, oldest object first, each with the names that its owner may serve.
 
-    before: those in force. One whose Secret holds nothing for its owner any more stays, as far as it is still of use.
+    before: those in force. One whose Secret holds nothing for its owner any more stays, as far as it is still of use;
+    not so if that Secret is gone, and another one has its name.
     """
     certificates = []
     hosts = CustomHosts(domains)
@@ -122,7 +123,7 @@ def attach_certificates(
             continue
         certificate = _certificate(entry.source, owner, pair)
         names = _servable(certificate, hosts, system_domain)
-        last = None if names else last_good.get(certificate.source)
+        last = None if names or entry.is_new else last_good.get(certificate.source)
         last_names = _servable(last, hosts, system_domain) if last is not None else ()
         findings.extend(_judge_names(entry.source, owner, pair.names, names, system_domain, is_kept=bool(last_names)))
         if names:

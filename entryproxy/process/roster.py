@@ -104,6 +104,8 @@ class Roster:
                 _log.warning("not every worker reported its counters within %g s", REPORT_SECONDS)
             finally:
                 del self._awaited[request]
+        if self._publisher.snapshot is not None:
+            self._totals.keep_only(self._publisher.snapshot.tenants)
         return self._totals
 
     async def recall(self, newest: int) -> Snapshot | None:

@@ -72,6 +72,17 @@ class WorkerReport(msgspec.Struct, kw_only=True):
             report = self.tenants[tenant_id] = TenantReport()
         return report
 
+    def forget(self, tenant_id: str) -> None:
+        """The tenant is removed. What is under way counts on where nobody looks; if it comes back, it begins anew."""
+        self.tenants.pop(tenant_id, None)
+        self.uncovered.pop(tenant_id, None)
+
+    def without_idle(self) -> WorkerReport:
+        """What a scrape needs: of thousands of tenants mostly few have anything to say, and to encode one takes longer
+        than to look at it. Shares the counters with this report."""
+        busy = {key: one for key, one in self.tenants.items() if one.requests or one.in_flight or one.gateway_errors}
+        return msgspec.structs.replace(self, tenants=busy)
+
     def reject(self, reason: str) -> None:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1
 

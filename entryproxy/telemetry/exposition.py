@@ -17,11 +17,14 @@ from prometheus_client.registry import Collector
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.snapshot import Snapshot
+from entryproxy.routing.table import certificates_of
 from entryproxy.telemetry.counters import DURATION_BOUNDS_SECONDS, TenantReport, WorkerReport
 from entryproxy.telemetry.histogram import Histogram
 from entryproxy.telemetry.totals import total_of
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_IDLE = TenantReport()
+"""Of a tenant that no worker speaks of: its series begin at 0, so that its first request is an increase."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,9 @@ class _ScrapeCollector(Collector):
         self._scrape = scrape
 
     def collect(self) -> Iterator[Metric]:
-        tenants = self._scrape.snapshot.tenants if self._scrape.snapshot else {}
-        report = total_of(self._scrape.reports, registered={*tenants, SYSTEM})
-        yield from _of_tenants(report.tenants)
+        tenants = self._scrape.snapshot.tenants if self._scrape.snapshot else ()
+        report = total_of(self._scrape.reports, registered=tenants)
+        yield from _of_tenants(dict.fromkeys(tenants, _IDLE) | report.tenants)
         yield from _of_workers(report, self._scrape)
         yield from _of_configuration(self._scrape)
 
@@ -168,8 +171,8 @@ def _certificates(snapshot: Snapshot | None) -> Metric:
         labels=["tenant", "name"],
     )
     expiry: dict[tuple[str, str], float] = {}
-    for owner in (SYSTEM, *snapshot.tenants) if snapshot else ():
-        for certificate in snapshot.certificates_of(owner) if snapshot else ():
+    for owner in (SYSTEM, *sorted(snapshot.tenants)) if snapshot else ():
+        for certificate in certificates_of(snapshot, owner) if snapshot else ():
             key = (owner, certificate.source.rpartition("/")[2])
             # The same name in two namespaces of a folder is one series: the one that needs attention first.
             expiry[key] = min(certificate.not_after, expiry.get(key, certificate.not_after))

@@ -1,7 +1,8 @@
 """The counters of all workers of a pod, as one.
 
 A counter must never go down as long as the pod lives (Prometheus would take it for a restart), so what a worker last
-reported stays in the sum while it is slow to answer, and after it has ended.
+reported stays in the sum while it is slow to answer, and after it has ended. The series of a removed tenant end with
+it; if it comes back, they begin at 0, which is such a restart, of this tenant alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import TypeVar
 
 import msgspec
 
+from entryproxy.model.hostname import SYSTEM
 from entryproxy.telemetry.counters import UNKNOWN_TENANT, TenantReport, WorkerReport
+
+_NO_TENANTS = (UNKNOWN_TENANT, SYSTEM)
 
 K = TypeVar("K", bound=Hashable)
 
@@ -36,6 +40,14 @@ class Totals:
         if report is not None:
             self._ended = total_of((self._ended, _counters_only(report)))
 
+    def keep_only(self, registered: Container[str]) -> None:
+        """Free what ended workers counted for tenants that are removed; those that live forget them themselves."""
+        ended = self._ended
+        tenants = {key: one for key, one in ended.tenants.items() if _has_series(key, registered)}
+        uncovered = {key: count for key, count in ended.uncovered.items() if _has_series(key, registered)}
+        if len(tenants) < len(ended.tenants) or len(uncovered) < len(ended.uncovered):
+            self._ended = msgspec.structs.replace(ended, tenants=tenants, uncovered=uncovered)
+
     def reports(self) -> list[WorkerReport]:
         """One report for all workers that have ended, then the latest one of each that lives; for `total_of`."""
         return [self._ended, *self._latest.values()]
@@ -44,7 +56,7 @@ class Totals:
 def total_of(reports: Iterable[WorkerReport], registered: Container[str] | None = None) -> WorkerReport:
     """The sum as a new report.
 
-    registered: with it, everything that belongs to other tenants (removed meanwhile) goes under "unknown".
+    registered: with it, what belongs to other tenants (removed meanwhile) is left out; "unknown" and "system" are none.
     """
     total = WorkerReport()
     for report in reports:
@@ -53,14 +65,16 @@ def total_of(reports: Iterable[WorkerReport], registered: Container[str] | None 
         _add_counts(total.rejected, report.rejected)
         _add_counts(total.handshakes, report.handshakes)
         for tenant_id, tenant in report.tenants.items():
-            _add_tenant(total.tenant(_label(tenant_id, registered)), tenant)
+            if registered is None or _has_series(tenant_id, registered):
+                _add_tenant(total.tenant(tenant_id), tenant)
         for tenant_id, count in report.uncovered.items():
-            _add_counts(total.uncovered, {_label(tenant_id, registered): count})
+            if registered is None or _has_series(tenant_id, registered):
+                _add_counts(total.uncovered, {tenant_id: count})
     return total
 
 
-def _label(tenant_id: str, registered: Container[str] | None) -> str:
-    return tenant_id if registered is None or tenant_id in registered else UNKNOWN_TENANT
+def _has_series(tenant_id: str, registered: Container[str]) -> bool:
+    return tenant_id in registered or tenant_id in _NO_TENANTS
 
 
 def _add_tenant(total: TenantReport, report: TenantReport) -> None:

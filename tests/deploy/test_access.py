@@ -11,7 +11,7 @@ from tests.deploy.chart import NAMESPACE, one, pod_of, render
 
 def test_rights_are_exactly_these(everything: list[Any]) -> None:
     assert one(everything, "Role")["rules"] == [
-        {"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ["get", "list", "watch"]}
+        {"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ["list", "watch"]}
     ]
     assert one(everything, "ClusterRole")["rules"] == [
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}

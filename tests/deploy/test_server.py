@@ -113,7 +113,8 @@ def entry_user(prepared: Cluster) -> str:
 @pytest.mark.parametrize(
     ("verb", "group", "resource", "namespace", "is_allowed"),
     [
-        *((verb, "", kind, NAMESPACE, True) for verb in ("get", "list", "watch") for kind in ("configmaps", "secrets")),
+        *((verb, "", kind, NAMESPACE, True) for verb in ("list", "watch") for kind in ("configmaps", "secrets")),
+        *(("get", "", kind, NAMESPACE, False) for kind in ("configmaps", "secrets")),
         *((verb, "discovery.k8s.io", "endpointslices", "", True) for verb in ("list", "watch")),
         *((verb, "", kind, "", False) for verb in ("get", "list", "watch") for kind in ("configmaps", "secrets")),
         *((verb, "", "secrets", "tenant1-gateway", False) for verb in ("get", "list", "watch")),

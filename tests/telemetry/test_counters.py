@@ -62,3 +62,31 @@ def test_a_report_survives_the_channel() -> None:
     report = WorkerReport(client_connections=3, log_lines_dropped=2, uncovered={"tenant1": 1})
     report.tenant("tenant1").observe(200, "HTTP/1.1", 0.01, None, 10, 20)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(report), type=WorkerReport) == report
+
+
+def test_only_tenants_with_something_to_say_travel() -> None:
+    report = WorkerReport(client_connections=1)
+    for tenant in ("idle", "served", "tunnel", "broken"):
+        report.tenant(tenant)
+    report.tenant("served").observe(200, "HTTP/1.1", 0.01, 0.005, 10, 20)
+    report.tenant("tunnel").in_flight = 1
+    report.tenant("broken").gateway_error("connect")
+    travelling = report.without_idle()
+    assert set(travelling.tenants) == {"served", "tunnel", "broken"}
+    assert travelling.tenants["served"] is report.tenant("served")
+    assert travelling.client_connections == 1
+    assert set(report.tenants) == {"idle", "served", "tunnel", "broken"}
+
+
+def test_a_removed_tenant_is_forgotten_whatever_still_counts_for_it() -> None:
+    report = WorkerReport(uncovered={"gone": 3, "here": 1})
+    under_way = report.tenant("gone")
+    under_way.in_flight = 1
+    report.tenant("here").in_flight = 1
+    report.forget("gone")
+    report.forget("never seen")
+    under_way.in_flight -= 1
+    under_way.observe(200, "HTTP/1.1", 0.01, 0.005, 10, 20)
+    assert set(report.tenants) == {"here"}
+    assert report.uncovered == {"here": 1}
+    assert report.tenant("gone") == TenantReport()

@@ -156,11 +156,30 @@ def test_an_idle_tenant_has_counters_but_no_empty_histogram() -> None:
     assert parsed.labels_of("entryproxy_request_duration_seconds_bucket") == []
 
 
+def test_a_registered_tenant_that_no_worker_speaks_of_is_at_zero() -> None:
+    parsed = Parsed(dataclasses.replace(scrape(), reports=()))
+    for name in ("requests_in_flight", "received_bytes_total", "sent_bytes_total"):
+        assert parsed.labels_of(f"entryproxy_{name}") == [{"tenant": "tenant1"}]
+        assert parsed.value(f"entryproxy_{name}", tenant="tenant1") == 0
+    assert parsed.labels_of("entryproxy_requests_total") == []
+    assert parsed.labels_of("entryproxy_request_duration_seconds_bucket") == []
+
+
 def test_only_registered_tenants_and_unknown_are_labels() -> None:
     parsed = Parsed(scrape())
     tenants = {dict(labels).get("tenant") for _, labels in parsed.samples} - {None}
     assert tenants == {"tenant1", "system", "unknown"}
-    assert parsed.value("entryproxy_requests_total", tenant="unknown", code="404", protocol="HTTP/1.1") == 2
+    assert parsed.value("entryproxy_requests_total", tenant="unknown", code="404", protocol="HTTP/1.1") == 1
+
+
+def test_a_tenant_that_is_removed_and_comes_back_makes_nobody_else_s_counters_go_down() -> None:
+    registered, unknown = scrape(), "entryproxy_requests_total"
+    removed = dataclasses.replace(registered, snapshot=Snapshot.build(Platform(system_domain="example.com")))
+    values = [
+        [Parsed(what).value(unknown, tenant=tenant, code=code, protocol="HTTP/1.1") for what in (registered, removed)]
+        for tenant, code in (("unknown", "404"), ("tenant1", "200"))
+    ]
+    assert values == [[1, 1], [3, None]]
 
 
 def test_rejected_objects_are_counted_once_each() -> None:

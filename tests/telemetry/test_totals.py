@@ -40,12 +40,42 @@ def test_reports_stay_as_they_are() -> None:
     assert msgspec.msgpack.encode((one, other)) == before
 
 
-def test_tenants_that_are_not_registered_go_under_unknown() -> None:
-    total = total_of([report(1, "tenant1"), report(2, "gone"), report(4, "lost")], registered={"tenant1"})
-    assert set(total.tenants) == {"tenant1", "unknown"}
-    assert total.tenants["unknown"].requests == {(200, "HTTP/1.1"): 6}
-    assert total.tenants["unknown"].in_flight == 6
-    assert total.uncovered == {"tenant1": 1, "unknown": 2}
+def test_tenants_that_are_not_registered_count_for_nobody() -> None:
+    """Under another name they would make that one's counters go down when they come back."""
+    reports = [report(1, "tenant1"), report(2, "gone"), report(4, "unknown"), report(8, "system")]
+    total = total_of(reports, registered={"tenant1"})
+    assert {key: one.requests[200, "HTTP/1.1"] for key, one in total.tenants.items()} == {
+        "tenant1": 1,
+        "unknown": 4,
+        "system": 8,
+    }
+    assert total.uncovered == {"tenant1": 1, "unknown": 1, "system": 1}
+    assert total.handshakes == {"ok": 20}
+
+
+def test_what_ended_workers_counted_for_tenants_that_are_gone_is_freed() -> None:
+    totals = Totals()
+    for worker, tenant in enumerate(["gone", "tenant1", "gone", "unknown"]):
+        totals.update(worker, report(2, tenant))
+        totals.retire(worker)
+    before = totals.reports()
+    totals.keep_only({"tenant1"})
+    (ended,) = totals.reports()
+    assert set(ended.tenants) == set(ended.uncovered) == {"tenant1", "unknown"}
+    assert ended.tenants["tenant1"].requests == {(200, "HTTP/1.1"): 2}
+    assert (ended.handshakes, ended.log_lines_dropped) == ({"ok": 20}, 4)
+    assert "gone" in before[0].tenants  # what somebody reads in another thread stays as it is
+    totals.keep_only({"tenant1"})
+    assert totals.reports()[0] is ended
+
+
+def test_a_tenant_that_comes_back_begins_anew() -> None:
+    totals = Totals()
+    totals.update(1, report(5))
+    totals.retire(1)
+    totals.keep_only(set())
+    totals.update(2, report(1))
+    assert total_of(totals.reports(), {"tenant1"}).tenants["tenant1"].requests == {(200, "HTTP/1.1"): 1}
 
 
 def test_the_latest_report_of_a_worker_replaces_its_earlier_one() -> None:

@@ -25,12 +25,14 @@ _AT = re.compile(r"(?P<message>.*) - at `\$\.?(?P<path>[^`]*)`", re.DOTALL)
 class Decoded(msgspec.Struct, frozen=True):
     """What became of one object. reference: "Kind namespace/name", "" when not even that can be told.
 
-    object: None when it is not ours (any more), or when `problem` says why it can't be read.
+    object: None when it is not ours (any more), or when `problem` says why it can't be read. uid: of one that can't be
+    read, "" when it can't be told.
     """
 
     reference: str
     object: LabelledObject | None = None
     problem: Finding | None = None
+    uid: str = ""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -80,6 +82,14 @@ class _Labelled(msgspec.Struct):
     metadata: _Labels
 
 
+class _Identity(msgspec.Struct):
+    uid: str = ""
+
+
+class _Identified(msgspec.Struct):
+    metadata: _Identity
+
+
 class _Version(msgspec.Struct):
     resourceVersion: str = ""  # noqa: N815
 
@@ -93,6 +103,7 @@ _decode_list = any_depth(msgspec.json.Decoder(_List).decode)
 _decode_event = any_depth(msgspec.json.Decoder(_Event).decode)
 _decode_named = any_depth(msgspec.json.Decoder(_Named).decode)
 _decode_labelled = any_depth(msgspec.json.Decoder(_Labelled).decode)
+_decode_identified = any_depth(msgspec.json.Decoder(_Identified).decode)
 _decode_versioned = any_depth(msgspec.json.Decoder(_Versioned).decode)
 
 
@@ -158,7 +169,7 @@ def _explain(kind: Kind, raw: bytes | msgspec.Raw, problem: Exception) -> Decode
         message=f"{message}; what was good before, if anything, stays in force",
         tenant=_tenant(raw),
     )
-    return Decoded(reference, problem=finding)
+    return Decoded(reference, problem=finding, uid=_uid(raw))
 
 
 def _reference(kind: Kind, raw: bytes | msgspec.Raw) -> str:
@@ -172,6 +183,13 @@ def _reference(kind: Kind, raw: bytes | msgspec.Raw) -> str:
 def _tenant(raw: bytes | msgspec.Raw) -> str:
     try:
         return (_decode_labelled(raw).metadata.labels or {}).get(TENANT_LABEL, "")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+def _uid(raw: bytes | msgspec.Raw) -> str:
+    try:
+        return _decode_identified(raw).metadata.uid
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 

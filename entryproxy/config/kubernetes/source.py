@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from entryproxy.config.kubernetes import resources
 from entryproxy.config.kubernetes.backoff import Backoff
 from entryproxy.config.kubernetes.client import ClusterClient, connect
 from entryproxy.config.kubernetes.errors import ApiError, CredentialsError
+from entryproxy.config.kubernetes.kinds import ENDPOINT_SLICE
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
 from entryproxy.config.settle import Settle, settled
 from entryproxy.model.finding import Finding
@@ -57,11 +58,15 @@ class KubernetesSource:
 
     def resume(self, running: Snapshot) -> None:
         """Before the first `watch`: these objects are in force, so that a first list which lacks most of them is held
-        in doubt as a later one would be."""
+        in doubt as a later one would be. The pods of a Service stand for its EndpointSlices, whose names nobody knows.
+        """
         references = tuple(running.references)
         for each in self._reflectors:
-            prefix = f"{each.resource.kind.name} {each.resource.namespace}/"
-            each.store.expect(one for one in references if one.startswith(prefix))
+            if each.resource.kind is ENDPOINT_SLICE:
+                each.store.expect(_services_with_pods(running))
+            else:
+                prefix = f"{each.resource.kind.name} {each.resource.namespace}/"
+                each.store.expect(one for one in references if one.startswith(prefix))
 
     def load(self) -> Reading:
         """What is different since the last call, in time proportional to that."""
@@ -167,6 +172,12 @@ class KubernetesSource:
     def _error(self) -> str:
         vital = [each.health.finding for each in self._reflectors if each.resource.is_vital]
         return next((str(finding) for finding in (self._no_credentials, *vital) if finding is not None), "")
+
+
+def _services_with_pods(running: Snapshot) -> Iterator[str]:
+    for tenant in running.tenants.values():
+        if tenant.gateway_service is not None and tenant.gateway_endpoints:
+            yield f"Service {tenant.gateway_service.namespace}/{tenant.gateway_service.name}"
 
 
 async def _end(*running: asyncio.Task[Any]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 
 import msgspec
 
 from entryproxy.config.kubernetes.decode import Decoded
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledObject
+from entryproxy.model.objects import LabelledEndpointSlice, LabelledObject
 
 
 class Store:
-    """Objects by reference. An object that can't be read (any more) stays what it was, with a finding."""
+    """Objects by reference. An object that can't be read (any more) stays what it was, with a finding; another one made
+    anew under its name does not."""
 
     def __init__(self) -> None:
         self._objects: dict[str, LabelledObject] = {}
@@ -28,7 +29,10 @@ class Store:
         return self._objects.keys() | self._expected
 
     def expect(self, references: Iterable[str]) -> None:
-        """Objects that are in force from before this process began: what the first list is measured by."""
+        """Objects that are in force from before this process began: what the first list is measured by.
+
+        "Service namespace/name" stands for at least one EndpointSlice of that Service.
+        """
         self._expected = frozenset(references)
 
     @property
@@ -48,7 +52,7 @@ class Store:
 
     def missing(self, items: Iterable[Decoded]) -> set[str]:
         """What a list lacks of the objects that are known. None of them while it has one that can't be told."""
-        present = {one.reference for one in items}
+        present = {reference for one in items for reference in _answered_by(one)}
         return set() if "" in present else set(self._known - present)
 
     def replace(self, items: Collection[Decoded]) -> bool:
@@ -66,7 +70,7 @@ class Store:
         if decoded.problem is not None:
             was = self._problems.get(reference)
             self._problems[reference] = decoded.problem
-            return was != decoded.problem
+            return self._end_namesake(decoded) or was != decoded.problem
         was = self._problems.pop(reference, None)
         if new is None:
             if self._objects.pop(reference, None) is None:
@@ -78,6 +82,22 @@ class Store:
             return was is not None
         self._objects[reference] = self._changes[reference] = new
         return True
+
+    def _end_namesake(self, decoded: Decoded) -> bool:
+        """Drop the object that this one, which can't be read, is not a version of; whether there was one."""
+        old = self._objects.get(decoded.reference)
+        if old is None or not old.uid or not decoded.uid or old.uid == decoded.uid:
+            return False
+        del self._objects[decoded.reference]
+        self._changes[decoded.reference] = None
+        return True
+
+
+def _answered_by(one: Decoded) -> Iterator[str]:
+    """The references that an item of a list answers for."""
+    yield one.reference
+    if isinstance(one.object, LabelledEndpointSlice):
+        yield f"Service {one.object.namespace}/{one.object.service}"
 
 
 def _is_same(old: LabelledObject, new: LabelledObject) -> bool:

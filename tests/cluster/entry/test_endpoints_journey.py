@@ -18,7 +18,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.entry.conftest import ZONE, add_tenant, follow_again
 from tests.cluster.entry.site import Site
 from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.faults import failure, of
+from tests.cluster.faults import both, empty_list, failure, is_list, is_watch, of
 from tests.cluster.pods import FakePod, run_fake_pod
 from tests.e2e.gateways import Background, Exchange, Gateway, wait_until
 from tests.e2e.harness import LABEL, SYSTEM_DOMAIN, Entry
@@ -252,6 +252,29 @@ def test_slices_out_of_reach_when_the_control_process_dies(
     pods.wait_for(first, second)
     pods.site.remove("configmaps", later)
     pods.site.remove("secrets", f"{later}-wildcard")
+
+
+def test_an_empty_list_of_slices_when_the_control_process_dies(make_pods: MakePods, faults: FaultProxy) -> None:
+    """The next one has pods in force and no slice to compare with; a second list must say that they are gone."""
+    pods = make_pods("http")
+    first = pods.add()
+    pods.wait_for(first)
+    lists, watches = both(is_list, of("endpointslices")), both(is_watch, of("endpointslices"))
+    asked, followed = len(faults.received(lists)), len(faults.received(watches))
+    faults.inject(empty_list(), lists, times=1)
+    (control,) = set(pods.entry.children()) - set(pods.entry.workers())
+    os.kill(control, signal.SIGKILL)
+    answered = set()
+
+    def is_followed() -> bool:
+        answered.add(pods.ask())
+        return len(faults.received(watches)) > followed
+
+    wait_until(is_followed, "never followed", SECONDS)
+    assert len(faults.received(lists)) == asked + 2
+    assert answered == {first}
+    second = pods.add()
+    pods.wait_for(first, second)
 
 
 def _port_of_several() -> int:

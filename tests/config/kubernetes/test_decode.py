@@ -65,6 +65,13 @@ def test_a_poison_object_stops_nobody() -> None:
         assert (one.problem.object, one.problem.tenant) == ("Secret ?/?", "")
 
 
+@pytest.mark.parametrize(("written", "uid"), [("u1", "u1"), (None, ""), (7, "")])
+def test_which_object_it_is_that_cannot_be_read(written: object, uid: str) -> None:
+    broken = stored(secret("b"), uid=written, creationTimestamp="soon")
+    found = decode_object(SECRET, json.dumps(broken).encode())
+    assert (found.reference, found.problem is not None, found.uid) == ("Secret ns/b", True, uid)
+
+
 @pytest.mark.parametrize("levels", [900, 990, 1_000, 1_500, 9_990])
 def test_nested_as_deep_as_the_api_server_lets_anybody(levels: int) -> None:
     """Managed fields are whatever a client says they are."""

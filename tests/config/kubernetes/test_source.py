@@ -10,6 +10,7 @@ import pytest
 
 from entryproxy.config.kubernetes import source as source_module
 from entryproxy.config.kubernetes.client import ClusterClient, CredentialsError
+from entryproxy.config.kubernetes.guard import CONFIRM_SECONDS
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
 from entryproxy.config.kubernetes.resources import config_maps, endpoint_slices, secrets
 from entryproxy.config.kubernetes.source import KubernetesSource
@@ -17,14 +18,16 @@ from entryproxy.model.certificate import Certificate
 from entryproxy.model.reading import Reading
 from entryproxy.model.secret import PrivateBytes
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.model.tenant import Platform, Tenant
+from entryproxy.model.tenant import GatewayEndpoint, GatewayService, Platform, Tenant
 from tests.config.kubernetes.api import FakeApi, Manifest, config_map, secret, status
 
 CONFIG_MAPS, SECRETS, SLICES = config_maps("ns").path, secrets("ns").path, endpoint_slices().path
 
 
-def endpoint_slice(name: str) -> Manifest:
-    return {**config_map(name), "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": []}
+def endpoint_slice(name: str, service: str = "") -> Manifest:
+    manifest = {**config_map(name), "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": []}
+    manifest["metadata"]["labels"]["kubernetes.io/service-name"] = service
+    return manifest
 
 
 async def little_sleep(_: float) -> None:
@@ -244,6 +247,21 @@ def in_force(*names: str) -> Snapshot:
     return Snapshot.build(Platform(system_domain="aigw.example.com", source="ns/platform"), tenants)
 
 
+def with_pods(*namespaces: str) -> Snapshot:
+    """Tenants by the namespace of their gateway: all have pods in force but those of "idle"."""
+    tenants = [
+        Tenant(
+            id=f"t{number}",
+            source=f"elsewhere/t{number}",
+            gateway_addresses=(),
+            gateway_service=GatewayService(namespace=namespace, name="gateway", port=80),
+            gateway_endpoints=() if namespace == "idle" else (GatewayEndpoint(address="10.0.0.1:80"),),
+        )
+        for number, namespace in enumerate(namespaces)
+    ]
+    return Snapshot.build(Platform(system_domain="aigw.example.com", source="elsewhere/platform"), tenants)
+
+
 def certificate_of(name: str) -> Certificate:
     return Certificate(
         owner=name,
@@ -291,6 +309,75 @@ async def test_a_first_list_that_is_empty_twice_is_believed(api: FakeApi, source
         assert references(reading) == ["ConfigMap ns/a", "EndpointSlice ns/a", "Secret ns/a"]
         assert (reading.findings, reading.unread, reading.error) == ((), frozenset(), "")
     assert [len(api.lists(path)) for path in (CONFIG_MAPS, SECRETS, SLICES)] == [2, 2, 1]
+
+
+async def test_a_first_list_without_the_pods_that_are_in_force_is_confirmed(api: FakeApi, tmp_path: Path) -> None:
+    """Configuration goes on meanwhile, with the pods as they were: EndpointSlices count as unread."""
+    may_go_on = asyncio.Event()
+    source = KubernetesSource(
+        namespace="ns", kubeconfig=api.kubeconfig(tmp_path), timing=Timing(sleep=lambda _: may_go_on.wait())
+    )
+    await api.put(CONFIG_MAPS, config_map("a"))
+    for name in "abc":
+        await api.put(SLICES, endpoint_slice(name, service="gateway"))
+    slices, api._objects[SLICES] = api._objects[SLICES], {}
+    source.resume(with_pods("ns"))
+    async with watching(source) as ticks:
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert references(reading) == ["ConfigMap ns/a"]
+        assert reading.unread == {"EndpointSlice"}
+        (doubt,) = reading.findings
+        assert (doubt.reason, doubt.object) == ("SuddenDrop", "EndpointSlices */?")
+        assert doubt.message.startswith("1 of 1 objects are missing")
+        api._objects[SLICES] = slices
+        may_go_on.set()
+        reading = await load_until(source, ticks, lambda reading: reading.changed)
+        assert references(reading) == [f"EndpointSlice ns/{name}" for name in "abc"]
+        assert (reading.findings, reading.unread, reading.error) == ((), frozenset(), "")
+
+
+async def test_pods_that_are_missing_twice_are_gone(api: FakeApi, source: KubernetesSource) -> None:
+    await api.delete(SLICES, "a")
+    source.resume(with_pods("ns"))
+    async with watching(source) as ticks:
+        await load_until(source, ticks, lambda reading: not reading.unread and not reading.findings)
+    assert len(api.lists(SLICES)) == 2
+
+
+async def test_pods_that_come_and_go_are_none_of_the_first_list_s_business(
+    api: FakeApi, source: KubernetesSource
+) -> None:
+    """What tells one Service's slices from another's is the Service; tenants without pods in force miss none."""
+    await api.delete(SLICES, "a")
+    await api.put(SLICES, endpoint_slice("new", service="gateway"))
+    source.resume(with_pods("ns", "idle"))
+    async with watching(source) as ticks:
+        await load_until(source, ticks, lambda reading: not reading.unread)
+    assert len(api.lists(SLICES)) == 1
+
+
+async def test_a_later_list_without_any_pods_is_confirmed(
+    api: FakeApi, source: KubernetesSource, tmp_path: Path
+) -> None:
+    may_go_on = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await (may_go_on.wait() if seconds >= CONFIRM_SECONDS else little_sleep(seconds))
+
+    source = KubernetesSource(
+        namespace="ns", kubeconfig=api.kubeconfig(tmp_path), timing=Timing(random=lambda: 0.0, sleep=sleep)
+    )
+    async with watching(source) as ticks:
+        await load_until(source, ticks, lambda reading: len(reading.changed) == 3)
+        slices, api._objects[SLICES] = api._objects[SLICES], {}
+        api.expire()
+        api.cut()
+        reading = await load_until(source, ticks, lambda reading: reading.findings)
+        assert [(one.reason, one.object) for one in reading.findings] == [("SuddenDrop", "EndpointSlices */?")]
+        assert reading.removed == ()
+        api._objects[SLICES] = slices
+        may_go_on.set()
+        assert (await load_until(source, ticks, lambda reading: not reading.findings)).removed == ()
 
 
 async def test_other_namespaces_are_not_missed(api: FakeApi, tmp_path: Path) -> None:

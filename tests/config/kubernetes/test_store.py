@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from entryproxy.config.kubernetes.decode import Decoded
 from entryproxy.config.kubernetes.store import Store
 from entryproxy.model.finding import Finding
-from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject, LabelledSecret
 from entryproxy.model.secret import PrivateBytes
 
 
@@ -18,10 +19,17 @@ def there(name: str, text: str = "", version: str = "1", uid: str = "u") -> Deco
     return Decoded(one.reference, one)
 
 
-def broken(name: str, message: str = "bad") -> Decoded:
+def broken(name: str, message: str = "bad", uid: str = "u") -> Decoded:
     reference = f"ConfigMap ns/{name}" if name else ""
     problem = Finding(severity="error", reason="InvalidObject", object=reference or "?", field="data", message=message)
-    return Decoded(reference, problem=problem)
+    return Decoded(reference, problem=problem, uid=uid)
+
+
+def endpoint_slice(namespace: str, service: str) -> Decoded:
+    one = LabelledEndpointSlice(
+        namespace=namespace, name=f"{service}-x", tenant="t", created="c", service=service, ports=(), endpoints=()
+    )
+    return Decoded(one.reference, one)
 
 
 def gone(name: str) -> Decoded:
@@ -131,6 +139,31 @@ def test_a_broken_object_that_goes_takes_its_last_good_version_with_it() -> None
     assert not store.take_changes()
 
 
+@pytest.mark.parametrize("is_list", [True, False])
+def test_an_object_made_anew_that_cannot_be_read_ends_the_one_before(is_list: bool) -> None:
+    """A list, or a watch that resumes, may tell of the new object without ever having told that the old one went."""
+    store = Store()
+    store.replace([there("a", uid="first"), there("b")])
+    store.take_changes()
+    anew = broken("a", uid="second")
+    assert store.replace([anew, there("b")]) if is_list else store.apply(anew)
+    assert names(store) == {"a": None}
+    assert list(store.unread) == ["ConfigMap ns/a"]
+    assert not store.apply(anew)
+    assert store.apply(there("a", uid="second"))
+    assert names(store) == {"a": "1"}
+
+
+@pytest.mark.parametrize(("known", "now"), [("", "u"), ("u", ""), ("", "")])
+def test_where_a_uid_is_not_known_the_name_decides(known: str, now: str) -> None:
+    store = Store()
+    store.apply(there("a", uid=known))
+    store.take_changes()
+    assert store.apply(broken("a", uid=now))
+    assert names(store) == {}
+    assert len(store) == 1
+
+
 def test_an_object_that_cannot_be_told_could_be_any_that_is_missing() -> None:
     store = Store()
     store.replace([there("a"), there("b"), there("c")])
@@ -186,3 +219,14 @@ def test_what_is_expected_is_missed_by_the_first_list_only() -> None:
     assert names(store) == {"b": "1", "c": "1"}
     assert store.missing(items) == set()
     assert len(store) == 2
+
+
+def test_an_endpoint_slice_answers_for_its_service() -> None:
+    """Of the slices a snapshot knows no names, only whose pods they held."""
+    store = Store()
+    store.expect(["Service a/gateway", "Service b/gateway", "Service c/gateway"])
+    items = [endpoint_slice("a", "gateway"), endpoint_slice("b", "other"), endpoint_slice("d", "gateway")]
+    assert store.missing(items) == {"Service b/gateway", "Service c/gateway"}
+    assert store.replace(items)
+    assert len(store) == 3
+    assert store.missing(items[:1]) == {"EndpointSlice b/other-x", "EndpointSlice d/gateway-x"}
