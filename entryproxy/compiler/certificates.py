@@ -43,7 +43,7 @@ MALFORMED = (  # what the library raises, some of it only when a field is read
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
-class CheckedPair(msgspec.Struct, frozen=True, kw_only=True):
+class CheckedPair(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A usable pair. names: DNS SANs in normal form. not_before, not_after: of the leaf, Unix seconds. remarks:
     sentences about what was repaired or left out, each with its reason."""
 

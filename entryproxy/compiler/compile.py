@@ -10,13 +10,14 @@ import math
 from collections.abc import Mapping, Set
 
 import msgspec
+from immutables import Map
 
 from entryproxy.compiler.assembly import Context, assemble_platform, tenants_concerned
 from entryproxy.compiler.claims import Claims
 from entryproxy.compiler.documents import ParseYaml
 from entryproxy.compiler.entries import Entries
 from entryproxy.compiler.groups import Group, report_later_ones
-from entryproxy.compiler.parsing import Parser
+from entryproxy.compiler.parsing import Entry, Parser
 from entryproxy.compiler.platform import PlatformDraft
 from entryproxy.compiler.recall import recall, recall_settings
 from entryproxy.compiler.remarks import Remarks
@@ -49,7 +50,7 @@ class Compiler:
 
     def __init__(self, parse_yaml: ParseYaml, *, endpoints_known: bool = False) -> None:
         """parse_yaml: strict, see compiler.documents. endpoints_known: the source watches EndpointSlices."""
-        self._parser = Parser(parse_yaml, endpoints_known=endpoints_known)
+        self.parser = Parser(parse_yaml, endpoints_known=endpoints_known)
         self._entries = Entries()
         self._recalled: set[str] = set()
         self._with_recalled_pods: set[str] = set()
@@ -59,7 +60,7 @@ class Compiler:
         self._platform: Platform | None = None
         self._context = Context(system_domain="", https_redirect=True, system_names=frozenset(), defaults={})
         self._claims = Claims()
-        self._tenants: dict[str, Tenant] = {}
+        self._tenants: Map[str, Tenant] = Map()
         self._touched: set[str] = {SYSTEM}
 
     def resume(self, running: Snapshot) -> None:
@@ -76,12 +77,16 @@ class Compiler:
                 self._with_recalled_pods.add(tenant.id)
         self._settings = recall_settings(running.platform)
 
-    def compile(self, reading: Reading, now: float) -> Compilation:
-        """`now` in Unix seconds; with an empty reading only what the time has changed is judged anew."""
+    def compile(self, reading: Reading, now: float, parsed: Mapping[str, Entry] | None = None) -> Compilation:
+        """`now` in Unix seconds; with an empty reading only what the time has changed is judged anew.
+
+        parsed: by reference, what `parser` has made of objects of this reading already, without a previous version.
+        """
+        known = parsed or {}
         for reference in reading.removed:
             self._forget(reference)
         for source in reading.changed:
-            self._read(source, now)
+            self._read(source, now, known.get(source.reference))
         for entry in list(self._entries.pop_stale(now)):
             self._parse(entry.source, now)
         self._settle_recalled(reading.unread)
@@ -90,7 +95,7 @@ class Compiler:
             self._groups[key].arrange()
         if SYSTEM in touched:
             touched.discard(SYSTEM)
-            touched |= self._compile_platform()
+            touched |= self._compile_platform(is_unread=bool(reading.error) and "" in reading.unread)
         if touched:
             touched = self._compile_tenants(touched)
         return Compilation(
@@ -108,19 +113,22 @@ class Compiler:
         self._touched.add(key)
         return self._groups.setdefault(key, Group())
 
-    def _read(self, source: LabelledObject, now: float) -> None:
+    def _read(self, source: LabelledObject, now: float, parsed: Entry | None) -> None:
         self._recalled.discard(source.reference)
         previous = self._entries.get(source.reference)
         if previous is not None and previous.source == source and now < previous.stale_at:
             return
-        self._parse(source, now)
+        self._parse(source, now, parsed)
 
-    def _parse(self, source: LabelledObject, now: float) -> None:
+    def _parse(self, source: LabelledObject, now: float, parsed: Entry | None = None) -> None:
         reference = source.reference
         previous = self._entries.get(reference)
         if previous is not None and previous.tenant != source.tenant:
             self._group(previous.tenant).drop(reference)
-        entry = self._parser.parse(source, previous, now)
+        if previous is None and parsed is not None and parsed.source is source:
+            entry = parsed
+        else:
+            entry = self.parser.parse(source, previous, now)
         self._entries.put(entry)
         self._remarks.put(reference, entry.findings)
         self._group(entry.tenant).put(entry)
@@ -145,8 +153,9 @@ class Compiler:
 
     # -- what they come to
 
-    def _compile_platform(self) -> Set[str]:
-        """Bring the platform up to date; the tenants that may take something else from it now.
+    def _compile_platform(self, *, is_unread: bool) -> Set[str]:
+        """Bring the platform up to date; the tenants that may take something else from it now. is_unread: the source
+        can't know yet what there is.
 
         Settings once in force stay until others replace them: without a system domain nothing could be served.
         """
@@ -158,7 +167,9 @@ class Compiler:
                 what = "the platform's settings"
                 group.findings += report_later_ones(group.config_maps, entry, "DuplicateSettings", what)
                 break
-        if not group.config_maps:
+        if not group.config_maps and is_unread:
+            self._touched.add(SYSTEM)  # to look again once it does
+        elif not group.config_maps:
             group.findings.append(_no_settings(is_kept=self._settings is not None))
         if self._settings is None:
             self._remarks.put(SYSTEM, group.findings)
@@ -178,7 +189,7 @@ class Compiler:
         contenders: set[str] = set()
         for key in touched:
             contenders |= self._claims.replace(key, self._groups[key].choose_tenant())
-        tenants = dict(self._tenants)
+        tenants = self._tenants.mutate()
         for key in sorted(touched | contenders):
             group = self._groups[key]
             group.assemble(self._claims.lost_by(key), self._context)
@@ -189,7 +200,7 @@ class Compiler:
             self._remarks.put(key, group.findings)
             if group.is_empty:
                 del self._groups[key]
-        self._tenants = tenants
+        self._tenants = tenants.finish()
         return touched | contenders
 
 

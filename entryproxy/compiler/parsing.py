@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from entryproxy.compiler.certificates import CERTIFICATE, CheckedPair, check_pair
 from entryproxy.compiler.documents import ParseYaml
 from entryproxy.compiler.findings import Rejected, error, warning
@@ -16,6 +18,7 @@ from entryproxy.compiler.tenants import TenantDraft, check_tenant_id, parse_tena
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject, LabelledSecret
+from entryproxy.model.secret import PrivateBytes
 from entryproxy.model.times import rfc3339
 
 EXPIRY_WARNING_SECONDS = 21 * 86_400.0
@@ -24,13 +27,25 @@ Draft = TenantDraft | PlatformDraft | CheckedPair
 """What an object means on its own; an EndpointSlice means nothing without the tenant's ConfigMap."""
 
 
+class Meaning(msgspec.Struct, frozen=True, array_like=True):
+    """An entry without its object, as it travels between processes: the pair of a Secret lacks the key."""
+
+    draft: Draft | None
+    findings: tuple[Finding, ...]
+    stale_at: float
+
+
+_NO_KEY = PrivateBytes(b"")
+
+
 class Entry:
     """One object and its meaning. draft: of this version, or of the last good one when this one was rejected, or None.
 
+    is_new: no version of this object came before, though one of another object with its name may have.
     stale_at: Unix seconds from when the same object means something else (a certificate begins, or nears its end).
     """
 
-    __slots__ = ("draft", "findings", "precedence", "source", "stale_at", "tenant")
+    __slots__ = ("draft", "findings", "is_new", "precedence", "source", "stale_at", "tenant")
 
     def __init__(
         self, source: LabelledObject, draft: Draft | None, findings: tuple[Finding, ...], stale_at: float = math.inf
@@ -40,7 +55,23 @@ class Entry:
         self.draft = draft
         self.findings = findings
         self.stale_at = stale_at
+        self.is_new = True
         self.precedence = (source.created, source.namespace, source.name)
+
+    @classmethod
+    def of(cls, source: LabelledObject, meaning: Meaning) -> Entry:
+        """What `source` was found to mean elsewhere."""
+        draft = meaning.draft
+        if isinstance(draft, CheckedPair) and isinstance(source, LabelledSecret):
+            draft = msgspec.structs.replace(draft, key_pem=source.key_pem)
+        return cls(source, draft, meaning.findings, meaning.stale_at)
+
+    @property
+    def meaning(self) -> Meaning:
+        draft = self.draft
+        if isinstance(draft, CheckedPair):
+            draft = msgspec.structs.replace(draft, key_pem=_NO_KEY)
+        return Meaning(draft, self.findings, self.stale_at)
 
 
 class Parser:
@@ -52,7 +83,12 @@ class Parser:
 
     def parse(self, source: LabelledObject, previous: Entry | None, now: float) -> Entry:
         """The entry for `source`; a draft of `previous` stays in force where this version is not usable."""
-        good = previous.draft if previous is not None and _is_same(previous.source, source) else None
+        last = previous if previous is not None and _is_same(previous.source, source) else None
+        entry = self._judge(source, last.draft if last is not None else None, now)
+        entry.is_new = last is None
+        return entry
+
+    def _judge(self, source: LabelledObject, good: Draft | None, now: float) -> Entry:
         try:
             if isinstance(source, LabelledSecret):
                 return self._parse_secret(source, good, now)
@@ -101,7 +137,9 @@ def _judge_expiry(source: LabelledSecret, pair: CheckedPair, now: float) -> tupl
 def _is_same(one: LabelledObject, other: LabelledObject) -> bool:
     """Versions of one object that speak for the same tenant; an object made anew under an old name has no last
     version. A uid that isn't known, as of what was recalled, tells nothing."""
-    return type(one) is type(other) and one.uid in ("", other.uid) and one.tenant == other.tenant
+    if one.uid != other.uid and one.uid and other.uid:
+        return False
+    return type(one) is type(other) and one.tenant == other.tenant
 
 
 def _explain(source: LabelledObject, rejected: Rejected, good: Draft | None) -> Finding:

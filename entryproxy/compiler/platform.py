@@ -17,7 +17,7 @@ from entryproxy.model.tenant import Platform, PlatformSpec
 DOCUMENT = "settings.yaml"
 
 
-class PlatformDraft(msgspec.Struct, frozen=True, kw_only=True):
+class PlatformDraft(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """platform: without certificates yet. document: the raw mapping, whose limits and timeouts are the tenants'
     defaults."""
 

@@ -24,7 +24,7 @@ CA = "ca.crt"
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
 
-class TenantDraft(msgspec.Struct, frozen=True, kw_only=True):
+class TenantDraft(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What one ConfigMap says. domains: every claim in normal form, whoever wins it. document: the raw mapping, whose
     limits and timeouts go over the platform's. gateway_name and the rest as in model.tenant.Tenant."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from entryproxy.console.paging import QueryError, limit_of, page_of
-from entryproxy.console.rows import certificate_row, certificates_of, tenant_row
+from entryproxy.console.rows import all_certificates, certificate_row, tenant_row
 from entryproxy.console.state import PodState
 from entryproxy.model.finding import Finding
 from entryproxy.routing.explain import explain
@@ -45,7 +45,7 @@ def certificates(state: PodState, query: Query) -> dict[str, Any]:
     page = page_of(
         (
             (f"{one.owner}/{one.source}", one)
-            for one in (certificates_of(state.snapshot) if state.snapshot else ())
+            for one in (all_certificates(state.snapshot) if state.snapshot else ())
             if wanted in ("", one.owner)
         ),
         limit_of(query, default=0),

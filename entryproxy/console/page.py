@@ -11,7 +11,7 @@ from entryproxy.console import api, words
 from entryproxy.console.html import Html, element, joined
 from entryproxy.console.page_explain import explain_section
 from entryproxy.console.paging import page_of
-from entryproxy.console.rows import CertificateRow, TenantRow, certificate_row, certificates_of, tenant_row
+from entryproxy.console.rows import CertificateRow, TenantRow, all_certificates, certificate_row, tenant_row
 from entryproxy.console.state import PodState
 from entryproxy.console.style import STYLE
 from entryproxy.model.finding import Finding
@@ -145,7 +145,7 @@ def _tenant_cells(row: TenantRow) -> tuple[str, ...]:
 
 def _certificates(state: PodState, query: Mapping[str, str]) -> Html:
     wanted = query.get("tenant", "")
-    certificates = certificates_of(state.snapshot) if state.snapshot else ()
+    certificates = all_certificates(state.snapshot) if state.snapshot else ()
     # The one that ends first comes first; expiry in whole seconds, wide enough to sort as text.
     page = page_of(
         ((f"{one.not_after:015.0f} {one.source}", one) for one in certificates if wanted in ("", one.owner)),

@@ -18,6 +18,7 @@ from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Limits, Tenant, Timeouts
 from entryproxy.model.times import rfc3339
 from entryproxy.routing.explain import view_gateway
+from entryproxy.routing.table import certificates_of
 from entryproxy.telemetry.counters import TenantReport, WorkerReport
 
 _DAY_SECONDS = 86_400
@@ -115,10 +116,10 @@ def certificate_row(certificate: Certificate, now: float) -> CertificateRow:
     )
 
 
-def certificates_of(snapshot: Snapshot) -> Iterator[Certificate]:
+def all_certificates(snapshot: Snapshot) -> Iterator[Certificate]:
     """Every certificate in force, the platform's first."""
-    for owner in (SYSTEM, *snapshot.tenants):
-        yield from snapshot.certificates_of(owner)
+    for owner in (SYSTEM, *sorted(snapshot.tenants)):
+        yield from certificates_of(snapshot, owner)
 
 
 def _traffic(report: TenantReport) -> Traffic:

@@ -1,8 +1,8 @@
 """Heads remembered byte for byte.
 
 Clients repeat their field blocks and gateways their answers' heads, so each is parsed and rewritten once and found
-again under its own bytes: the same bytes mean the same. What depends on the snapshot is checked against it at every
-use; nothing else goes into the value. Both memories are bounded and start over when full.
+again under its own bytes: the same bytes mean the same. What depends on the configuration is checked against it at
+every use; nothing else goes into the value. Both memories are bounded and start over when full.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class KnownRequest:
         )
 
     def lead(self, edge: EdgeContext, secure: bool) -> None:
-        """Find the tenant in the snapshot in force; called when `era` is another one."""
-        route = match_host(edge.snapshot, self.host)
+        """Find the tenant in the table; called when `era` is another one."""
+        route = match_host(edge.table, self.host)
         self.era = edge.era
         if isinstance(route, NoRoute):
             self.route = self.state = None
@@ -121,7 +121,7 @@ class RequestMemory:
         self.known: dict[bytes, KnownRequest] = {}
 
     def find(self, block: bytes) -> KnownRequest:
-        """The request with this field block, leading where the snapshot in force says. Raises EntryError for what is
+        """The request with this field block, leading where the table says. Raises EntryError for what is
         malformed.
         """
         known = self.known.get(block)

@@ -12,8 +12,12 @@ from entryproxy.edge.tls import TlsTransport
 from entryproxy.edge.transport import ClientTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from entryproxy.edge.budgets import BudgetTable
-    from entryproxy.model.snapshot import Change, Snapshot
+    from entryproxy.model.snapshot import Change
+    from entryproxy.model.tenant import Tenant
+    from entryproxy.routing.table import RoutingTable
     from entryproxy.settings import EdgeLimits, ServeSettings
     from entryproxy.telemetry.access_log import AccessLog
     from entryproxy.telemetry.counters import WorkerReport
@@ -40,13 +44,13 @@ class EdgeServer:
         self._configured = False
 
     @property
-    def snapshot(self) -> Snapshot | None:
+    def table(self) -> RoutingTable | None:
         """The configuration in force, None before the first."""
-        return self._context.snapshot if self._configured else None
+        return self._context.table if self._configured else None
 
-    def apply(self, change: Change) -> None:
-        """Put a change in force for everything that begins from now on."""
-        self._context.apply(change)
+    def applying(self, change: Change, tenants: Iterable[Tenant]) -> Iterator[None]:
+        """Put a change with these tenants in force for everything that begins after the last step."""
+        yield from self._context.applying(change, tenants)
         self._configured = True
 
     async def start(self, https: socket.socket, http: socket.socket) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from entryproxy.model.secret import PrivateBytes
 
 
-class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One TLS Secret in force.
 
     owner: tenant id or "system". source: "namespace/name" of the Secret. names: DNS SANs in normal form. not_before,

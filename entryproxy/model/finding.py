@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One judgement about one field of one object.
 
     severity: "error" means the object, or the claim, is not in force as written; "warning" that it is, but look.

@@ -13,7 +13,7 @@ ENDPOINT_SLICE = "EndpointSlice"
 TLS_SECRET_TYPE = "kubernetes.io/tls"  # noqa: S105 - a type name
 
 
-class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True):
+class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A ConfigMap with our label. `tenant` is the label's value, not yet judged; `data` maps keys to text."""
 
     namespace: str
@@ -30,7 +30,7 @@ class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True):
         return f"{CONFIG_MAP} {self.namespace}/{self.name}"
 
 
-class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True):
+class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A kubernetes.io/tls Secret with our label."""
 
     namespace: str
@@ -48,14 +48,14 @@ class LabelledSecret(msgspec.Struct, frozen=True, kw_only=True):
         return f"{SECRET} {self.namespace}/{self.name}"
 
 
-class SlicePort(msgspec.Struct, frozen=True):
+class SlicePort(msgspec.Struct, frozen=True, gc=False):
     """A port of an EndpointSlice: `name` as the Service calls it, `number` where the pods listen."""
 
     name: str
     number: int
 
 
-class SliceEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+class SliceEndpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One endpoint of an EndpointSlice, its conditions with the API's defaults filled in (`ready` and `serving` are
     true, `terminating` is false when they are absent).
 
@@ -70,7 +70,7 @@ class SliceEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     for_zones: tuple[str, ...] = ()
 
 
-class LabelledEndpointSlice(msgspec.Struct, frozen=True, kw_only=True):
+class LabelledEndpointSlice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An EndpointSlice (discovery.k8s.io/v1) with our label, which it has from its Service.
 
     service: the label `kubernetes.io/service-name`. Slices of address type FQDN never come this far.

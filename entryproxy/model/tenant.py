@@ -24,7 +24,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     """A part of a YAML document that people write."""
 
 
-class Limits(Document, frozen=True, kw_only=True):
+class Limits(Document, frozen=True, kw_only=True, gc=False):
     """Per tenant; 0 means no limit. `connections` counts concurrent requests in the whole pod."""
 
     request_body_bytes: Count = 0
@@ -32,7 +32,7 @@ class Limits(Document, frozen=True, kw_only=True):
     connections: Count = 0
 
 
-class Timeouts(Document, frozen=True, kw_only=True):
+class Timeouts(Document, frozen=True, kw_only=True, gc=False):
     """Seconds. There is no total deadline."""
 
     connect: Seconds = 2.0
@@ -92,7 +92,7 @@ class PlatformSpec(Document, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
 
 
-class GatewayService(msgspec.Struct, frozen=True):
+class GatewayService(msgspec.Struct, frozen=True, gc=False):
     """A gateway Service whose pods are dialled. port: a pod's port by number, or by the name that the Service gives
     it."""
 
@@ -101,7 +101,7 @@ class GatewayService(msgspec.Struct, frozen=True):
     port: int | str
 
 
-class GatewayEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayEndpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One pod of a gateway. address: "ip:port", IPv6 in brackets. zone, for_zones: as in `model.objects.SliceEndpoint`.
 
     draining: it terminates but still serves; for new requests only when there is nothing else (as kube-proxy does).
@@ -113,7 +113,7 @@ class GatewayEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     draining: bool = False
 
 
-class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+class Tenant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tenant in force. `domains` are the custom hosts it owns, in normal form, wildcards as "*.customer.com".
 
     gateway_addresses: what to dial, "host:port" each, names and IP literals alike. gateway_service: the Service whose
@@ -141,7 +141,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     budget_slot: int = -1
 
 
-class Platform(msgspec.Struct, frozen=True, kw_only=True):
+class Platform(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The platform in force.
 
     limits, timeouts: the defaults of tenants, which each tenant in force has merged already.

@@ -15,7 +15,7 @@ import mmap
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -24,12 +24,14 @@ import uvloop
 
 from entryproxy import tasks
 from entryproxy.compiler.compile import Compilation
+from entryproxy.compiler.parsing import Entry, Parser
 from entryproxy.console.server import Console
 from entryproxy.console.view import WorkerInfo
 from entryproxy.model.finding import Finding
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.process import collector, link
+from entryproxy.process import collector, link, priority
+from entryproxy.process.crew import Crew, helpers_wanted
 from entryproxy.process.findings import FindingLog
 from entryproxy.process.last_good import LastGoodFile
 from entryproxy.process.ledger import BudgetSlots, Ledger
@@ -82,26 +84,34 @@ class Source(Protocol):
 class Compiler(Protocol):
     """`compiler.compile.Compiler`."""
 
+    @property
+    def parser(self) -> Parser: ...
+
     def resume(self, running: Snapshot) -> None: ...
 
-    def compile(self, reading: Reading, now: float) -> Compilation: ...
+    def compile(self, reading: Reading, now: float, parsed: Mapping[str, Entry]) -> Compilation: ...
 
 
 def run(context: ControlContext, source: Source, compiler: Compiler) -> None:
     """Work until the supervisor closes the link."""
     collector.pause()
+    priority.step_back()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches every process; the supervisor answers it
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Control(context, source, compiler).serve())
+    with (
+        Crew(compiler.parser, helpers_wanted()) as crew,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(Control(context, source, compiler, crew).serve())
 
 
 class Control:
     """The life of one control process; what the console reads is in its properties (`console.view.ControlView`)."""
 
-    def __init__(self, context: ControlContext, source: Source, compiler: Compiler) -> None:
+    def __init__(self, context: ControlContext, source: Source, compiler: Compiler, crew: Crew) -> None:
         self._context = context
         self._source = source
         self._compiler = compiler
+        self._crew = crew
         self._propagation = Histogram()
         ledger = Ledger(context.ledger)
         self._predecessors_generation = ledger.generation
@@ -206,7 +216,8 @@ class Control:
     async def _follow(self) -> None:
         await self._resume()
         async for seen_at in self._source.watch():
-            self._compile(self._source.load(), seen_at)
+            reading = self._source.load()
+            self._compile(reading, seen_at, await self._crew.parse(reading.changed, time.time()))
             collector.resume()
 
     async def _follow_time(self) -> None:
@@ -214,7 +225,7 @@ class Control:
         while True:
             await self._is_stale.wait()
             self._is_stale.clear()
-            self._compile(self._standing, time.monotonic())
+            self._compile(self._standing, time.monotonic(), {})
 
     async def _resume(self) -> None:
         """Begin with what is in force already: in the workers, else in the last good file."""
@@ -226,15 +237,16 @@ class Control:
             running, self._last_good_from = found
             self._publisher.publish(running.platform, running.tenants, (), time.monotonic())
         if running is not None:
+            self._crew.dismiss()  # most objects are going to have a previous version
             self._compiler.resume(running)
             self._source.resume(running)
 
-    def _compile(self, reading: Reading, seen_at: float) -> None:
+    def _compile(self, reading: Reading, seen_at: float, parsed: Mapping[str, Entry]) -> None:
         with collector.bulk(len(reading.changed)):
-            self._bring_in_force(reading, seen_at)
+            self._bring_in_force(reading, seen_at, parsed)
 
-    def _bring_in_force(self, reading: Reading, seen_at: float) -> None:
-        compilation = self._compiler.compile(reading, time.time())
+    def _bring_in_force(self, reading: Reading, seen_at: float, parsed: Mapping[str, Entry]) -> None:
+        compilation = self._compiler.compile(reading, time.time(), parsed)
         if not (reading.error and self._standing.error):  # it agrees now, or did until now
             self._configured_at = time.time()
         self._standing = msgspec.structs.replace(reading, changed=(), removed=())

@@ -6,10 +6,13 @@ every Publish, Report for every ReportRequest, and Running for every SnapshotReq
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import msgspec
 
 from entryproxy.model import codec
 from entryproxy.model.snapshot import Change
+from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.telemetry.counters import WorkerReport
 
 
@@ -17,6 +20,35 @@ class Publish(msgspec.Struct, frozen=True, tag="publish"):
     """Put this change in force."""
 
     change: Change
+
+
+class EncodedChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A Change as it arrives, its tenants still to be decoded: each takes some 7 µs, during which nobody is served."""
+
+    generation: int
+    whole: bool = False
+    platform: Platform | None = None
+    tenants: tuple[msgspec.Raw, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def decode(self) -> Change:
+        """All of it at once. Raises msgspec.ValidationError."""
+        return msgspec.structs.replace(self.head, tenants=tuple(self.decode_tenants()))
+
+    @property
+    def head(self) -> Change:
+        """The change without its tenants."""
+        return Change(generation=self.generation, whole=self.whole, platform=self.platform, removed=self.removed)
+
+    def decode_tenants(self) -> Iterator[Tenant]:
+        """One after the other, as they are asked for. Raises msgspec.ValidationError."""
+        return map(_decode_tenant, self.tenants)
+
+
+class Arrival(msgspec.Struct, frozen=True, tag="publish"):
+    """Publish as a worker reads it."""
+
+    change: EncodedChange
 
 
 class ReportRequest(msgspec.Struct, frozen=True, tag="report-request"):
@@ -63,9 +95,10 @@ class Running(msgspec.Struct, frozen=True, tag="running"):
     change: Change
 
 
-ToWorker = Publish | ReportRequest | SnapshotRequest
+ToWorker = Arrival | ReportRequest | SnapshotRequest
 ToControl = Hello | Applied | Refused | Report | Running
 
 encode = codec.encode
+_decode_tenant: Callable[[msgspec.Raw], Tenant] = codec.decoder_of(Tenant).decode
 worker_decoder: msgspec.msgpack.Decoder[ToWorker] = codec.decoder_of(ToWorker)
 control_decoder: msgspec.msgpack.Decoder[ToControl] = codec.decoder_of(ToControl)

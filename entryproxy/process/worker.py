@@ -1,4 +1,4 @@
-"""A worker: uvloop, one edge server, and the snapshot that the control process sends.
+"""A worker: uvloop, one edge server, and the configuration that the control process sends.
 
 It accepts connections once the first change is in force. Without a control process it serves on with what it has and
 waits for a new channel on its link; without a supervisor it drains and leaves.
@@ -14,15 +14,18 @@ import os
 import resource
 import signal
 import socket
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import uvloop
 
 from entryproxy import tasks
-from entryproxy.model.snapshot import Change, Snapshot
-from entryproxy.process import collector, link, messages
+from entryproxy.model.snapshot import Change
+from entryproxy.model.tenant import Tenant
+from entryproxy.process import collector, link, messages, priority
 from entryproxy.process.channel import Channel
 from entryproxy.process.sockets import WorkerSockets
+from entryproxy.routing.table import RoutingTable
 from entryproxy.settings import ServeSettings
 from entryproxy.telemetry.access_log import AccessLog
 from entryproxy.telemetry.counters import WorkerReport
@@ -52,9 +55,9 @@ class Server(Protocol):
     """What a worker needs of `edge.server.EdgeServer`."""
 
     @property
-    def snapshot(self) -> Snapshot | None: ...
+    def table(self) -> RoutingTable | None: ...
 
-    def apply(self, change: Change) -> None: ...
+    def applying(self, change: Change, tenants: Iterable[Tenant]) -> Iterator[None]: ...
 
     async def start(self, https: socket.socket, http: socket.socket) -> None: ...
 
@@ -72,6 +75,7 @@ class MakeServer(Protocol):
 def run(context: WorkerContext, make_server: MakeServer) -> None:
     """Serve until told to leave; SIGTERM is blocked until a drain can follow it."""
     collector.pause()
+    priority.ask_for_short_slices()
     _raise_open_files_limit()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches every process; the supervisor answers it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -90,6 +94,7 @@ class Worker:
         self._leaving = asyncio.Event()
         self._drain_delay_seconds = context.settings.drain_delay_seconds
         self._start: asyncio.Task[None] | None = None
+        self._applying: asyncio.Task[None] | None = None
 
     async def serve(self, make_server: MakeServer) -> None:
         """From the first look at the link until the last connection is gone."""
@@ -138,9 +143,11 @@ class Worker:
     async def _use_channel(self, sock: socket.socket) -> None:
         if self._channel is not None:
             self._channel.abort()
+        if self._applying is not None:
+            await self._applying  # the new control process begins with what comes of it
         self._channel = await Channel.open(sock, messages.worker_decoder, self._receive, self._lose_channel)
-        snapshot = self._server.snapshot
-        self._send(messages.Hello(self._context.slot, os.getpid(), snapshot.generation if snapshot else 0))
+        table = self._server.table
+        self._send(messages.Hello(self._context.slot, os.getpid(), table.generation if table else 0))
 
     def _lose_channel(self, channel: Channel[messages.ToWorker]) -> None:
         if channel is self._channel:
@@ -150,19 +157,22 @@ class Worker:
         if isinstance(message, messages.ReportRequest):
             self._server.settle_accounts()
             self._report.log_lines_dropped = self._access_log.dropped
-            self._send(messages.Report(message.id, self._report))
+            self._send(messages.Report(message.id, self._report.without_idle()))
         elif isinstance(message, messages.SnapshotRequest):
-            if self._server.snapshot is not None:
-                self._send(messages.Running(self._server.snapshot.as_change()))
+            if self._server.table is not None:
+                self._send(messages.Running(self._server.table.as_change()))
         else:
-            self._apply(message.change)
+            self._applying = tasks.spawn(self._apply(message.change), "apply")
 
-    def _apply(self, change: Change) -> None:
+    async def _apply(self, change: messages.EncodedChange) -> None:
+        """Step by step between requests, once there are any."""
         try:
             with collector.bulk(len(change.tenants)):
-                self._server.apply(change)
+                for _ in self._server.applying(change.head, change.decode_tenants()):
+                    if self._start is not None:
+                        await asyncio.sleep(0)
         except Exception as error:
-            # Whatever the defect is, the previous snapshot is whole and traffic goes on with it.
+            # Whatever the defect is, the previous configuration is whole and traffic goes on with it.
             _log.exception("generation %d was not put in force", change.generation)
             self._send(messages.Refused(change.generation, f"{type(error).__name__}: {error}"))
             return

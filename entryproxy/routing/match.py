@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from entryproxy.model.hostname import is_hostname, is_label, wildcard_of
-from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Tenant
+from entryproxy.routing.table import Table
 
 DomainType = Literal["system", "custom"]
 
@@ -53,24 +53,24 @@ def parse_system_host(host: str, system_domain: str) -> SystemHost | None:
     return SystemHost(tenant_id, service)
 
 
-def owner_of(snapshot: Snapshot, host: str) -> Tenant | None:
+def owner_of(table: Table, host: str) -> Tenant | None:
     """The tenant that owns a custom host: exact before wildcard. `host` comes from a peer and may hold anything."""
-    owners = snapshot.owners
+    owners = table.owners
     tenant_id = owners.get(host)
     if tenant_id is None:
         tenant_id = owners.get(wildcard_of(host))
         # Somebody's "*.example.com" covers the system domain "aigw.example.com" itself, which nobody can claim.
-        if tenant_id is None or host == snapshot.platform.system_domain:
+        if tenant_id is None or host == table.platform.system_domain:
             return None
     # "*.customer.com" is a key of `owners`, and a client may send just that as Host; a wildcard stands for labels only.
-    return snapshot.tenants.get(tenant_id) if is_hostname(host) else None
+    return table.tenants.get(tenant_id) if is_hostname(host) else None
 
 
-def match_host(snapshot: Snapshot, host: str) -> Route | NoRoute:
+def match_host(table: Table, host: str) -> Route | NoRoute:
     """The route of a host in normal form (`model.hostname.normalize`)."""
-    system_host = parse_system_host(host, snapshot.platform.system_domain)
+    system_host = parse_system_host(host, table.platform.system_domain)
     if system_host is not None:
-        tenant = snapshot.tenants.get(system_host.tenant_id)
+        tenant = table.tenants.get(system_host.tenant_id)
         return Route(tenant, system_host.service, "system") if tenant is not None else _UNKNOWN_TENANT
-    owner = owner_of(snapshot, host)
+    owner = owner_of(table, host)
     return Route(owner, "", "custom") if owner is not None else _UNKNOWN_HOST

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from entryproxy.compiler.compile import Compilation, Compiler
 from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.objects import LabelledObject
+from entryproxy.model.reading import Reading
 from tests.compiler.objects import DOMAIN, Following, config, secret, settings
 from tests.compiler.pairs import DAY, NOW, certificate, key, key_pem, pem
 
@@ -75,13 +76,49 @@ def test_an_object_whose_text_changed_but_not_its_meaning_leaves_the_tenant_alon
     assert second.tenants["a"] is first.tenants["a"]
 
 
+class TestParsedElsewhere:
+    """What was parsed before the run is taken for the very object, if nothing is known of it yet."""
+
+    GOOD = config("a", {"hsts": True})
+
+    @pytest.mark.parametrize(
+        ("source", "calls"),
+        [(GOOD, 0), (copy.copy(GOOD), 1)],
+        ids=["the object", "one that equals it"],
+    )
+    def test_it_is_not_parsed_again(self, source: LabelledObject, calls: int) -> None:
+        yaml = CountingYaml()
+        compiler = Compiler(yaml)
+        parsed = {self.GOOD.reference: compiler.parser.parse(self.GOOD, None, NOW)}
+        compiler.compile(Reading(changed=(settings(),)), NOW)
+        yaml.calls = 0
+        compilation = compiler.compile(Reading(changed=(source,)), NOW, parsed)
+        assert compilation.tenants["a"].hsts
+        assert yaml.calls == calls
+
+    def test_the_last_good_version_still_counts(self) -> None:
+        compiler = Compiler(parse_yaml)
+        compiler.compile(Reading(changed=(settings(), self.GOOD)), NOW)
+        bad = config("a", "broken: 1")
+        parsed = {bad.reference: compiler.parser.parse(bad, None, NOW)}
+        assert compiler.compile(Reading(changed=(bad,)), NOW, parsed).tenants["a"].hsts
+
+    def test_what_has_turned_stale_since_is_judged_anew(self) -> None:
+        early = secret("a", "a.org", start=1)
+        compiler = Compiler(parse_yaml)
+        parsed = {early.reference: compiler.parser.parse(early, None, NOW)}
+        objects = (settings(), config("a", {"domains": ["a.org"]}), early)
+        compilation = compiler.compile(Reading(changed=objects), NOW + 2 * DAY, parsed)
+        assert len(compilation.tenants["a"].certificates) == 1
+
+
 def test_platform_defaults_reach_every_tenant_at_once() -> None:
     compiler = Following()
     compile_(settings(), config("a"), config("b", {"limits": {"connections": 1}}), compiler=compiler)
     changed = settings(limits={"connections": 9, "requestsPerSecond": 5}, httpsRedirect=False)
     second = compile_(changed, config("a"), config("b", {"limits": {"connections": 1}}), compiler=compiler)
-    assert [one.limits.connections for one in second.tenants.values()] == [9, 1]
-    assert [one.limits.requests_per_second for one in second.tenants.values()] == [5, 5]
+    assert [second.tenants[key].limits.connections for key in "ab"] == [9, 1]
+    assert [second.tenants[key].limits.requests_per_second for key in "ab"] == [5, 5]
     assert not second.tenants["a"].https_redirect
 
 
@@ -90,6 +127,13 @@ def test_the_last_good_version_belongs_to_the_same_object_and_tenant() -> None:
         compiler = Following()
         compile_(settings(), config("a", uid="one"), compiler=compiler)
         assert dict(compile_(settings(), replacement, compiler=compiler).tenants) == {}
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "one"), ("one", ""), ("", "")])
+def test_where_a_uid_is_not_known_the_name_decides(before: str, after: str) -> None:
+    compiler = Following()
+    compile_(settings(), config("a", {"hsts": True}, uid=before), compiler=compiler)
+    assert compile_(settings(), config("a", "bad: 1", uid=after), compiler=compiler).tenants["a"].hsts
 
 
 def test_a_last_good_version_survives_many_bad_ones_and_ends_with_the_object() -> None:
@@ -185,6 +229,51 @@ def test_a_secret_that_turns_to_other_names_keeps_its_previous_pair_while_that_i
     assert gone.tenants["a"].certificates == ()
     back = compile_(settings(), config("a"), secret("a", "elsewhere.org"), compiler=compiler)
     assert back.tenants["a"].certificates == ()
+
+
+@pytest.mark.parametrize("tenant", ["a", "system"])
+def test_a_secret_made_anew_does_not_keep_the_pair_of_the_one_that_was_deleted(tenant: str) -> None:
+    """The deletion may be missed: it and the new object come in one burst, or in one list."""
+    compiler = Following()
+    objects = (settings(), config("a"))
+    good = f"*.{DOMAIN}" if tenant == "system" else f"*.a.{DOMAIN}"
+
+    def in_force(name: str, uid: str, certificate_pem: bytes | None = None) -> list[tuple[str, ...]]:
+        version = secret(tenant, name, uid=uid, certificate_pem=certificate_pem)
+        compiled = compile_(*objects, version, compiler=compiler)
+        assert compiled.platform is not None
+        owner = compiled.platform if tenant == "system" else compiled.tenants["a"]
+        return [one.names for one in owner.certificates]
+
+    assert in_force(good, "one") == [(good,)]
+    assert in_force("elsewhere.org", "one") == [(good,)]
+    assert in_force("elsewhere.org", "two") == []
+    assert in_force("other.org", "two") == []
+    assert in_force(good, "two") == [(good,)]
+    assert in_force(good, "two", certificate_pem=b"garbage") == [(good,)]
+    assert in_force(good, "three", certificate_pem=b"garbage") == []
+
+
+def test_what_is_said_of_a_secret_made_anew() -> None:
+    compiler = Following()
+    compile_(settings(), config("a"), secret("a", f"*.a.{DOMAIN}", uid="one"), compiler=compiler)
+    anew = compile_(settings(), config("a"), secret("a", "elsewhere.org", uid="two"), compiler=compiler)
+    (finding,) = [one for one in anew.findings if one.reason == "CertificateNames"]
+    assert finding.message.endswith("the certificate is not in force")
+
+
+def test_nothing_is_said_of_settings_that_could_not_be_read_yet() -> None:
+    compiler = Compiler(parse_yaml)
+    away = Reading(unread=frozenset({""}), error="away")
+    assert reasons(compiler.compile(away, NOW)) == []
+    assert reasons(compiler.compile(away, NOW)) == []
+    assert reasons(compiler.compile(Reading(), NOW)) == ["NoSettings"]
+    assert reasons(compiler.compile(away, NOW)) == ["NoSettings"]
+    assert reasons(compiler.compile(Reading(changed=(settings(),)), NOW)) == []
+
+
+def test_an_object_that_cannot_be_told_does_not_hide_that_there_are_no_settings() -> None:
+    assert reasons(Compiler(parse_yaml).compile(Reading(unread=frozenset({""})), NOW)) == ["NoSettings"]
 
 
 def test_the_platforms_certificate_too() -> None:

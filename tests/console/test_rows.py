@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from entryproxy.console.rows import certificate_row, certificates_of, tenant_row
+from entryproxy.console.rows import all_certificates, certificate_row, tenant_row
 from entryproxy.telemetry.counters import WorkerReport
 from tests.console import pod
 
@@ -47,5 +47,5 @@ def test_errors_are_answers_with_5xx() -> None:
 
 
 def test_certificates_of_platform_and_tenants() -> None:
-    owners = [one.owner for one in certificates_of(pod.snapshot())]
+    owners = [one.owner for one in all_certificates(pod.snapshot())]
     assert owners == ["system", "tenant1", "tenant1", "tenant2"]

@@ -13,6 +13,7 @@ from entryproxy.edge.budgets import BudgetTable
 from entryproxy.edge.context import EdgeContext
 from entryproxy.edge.http1 import Http1Connection
 from entryproxy.edge.resolver import Answer, ResolveError, Resolver
+from entryproxy.edge.server import EdgeServer
 from entryproxy.edge.tenants import TenantState
 from entryproxy.edge.tls import TlsTransport
 from entryproxy.edge.transport import ClientTransport
@@ -229,6 +230,12 @@ def make_certificate(pair: Pair, owner: str, *names: str, source: str = "ns/cert
     )
 
 
+def put_in_force(edge: EdgeContext | EdgeServer, change: Change) -> None:
+    """All of a change's steps at once."""
+    for _ in edge.applying(change, change.tenants):
+        pass
+
+
 class World:
     """One worker's edge with tenants `tenant1` and `tenant2`; make it inside a running loop."""
 
@@ -260,7 +267,7 @@ class World:
     def apply(self, *tenants: Tenant, removed: tuple[str, ...] = ()) -> None:
         self.generation += 1
         change = Change(generation=self.generation, platform=self.platform, tenants=tenants, removed=removed)
-        self.edge.apply(change)
+        put_in_force(self.edge, change)
 
     def state(self, tenant_id: str = "tenant1") -> TenantState:
         return self.edge.tenants[tenant_id]

@@ -10,11 +10,12 @@ import pytest
 
 from entryproxy.edge import context
 from entryproxy.edge.tls import TlsTransport
-from entryproxy.model.snapshot import Snapshot
+from entryproxy.model.snapshot import Change, Snapshot
 from entryproxy.model.tenant import Platform
+from entryproxy.telemetry.counters import TenantReport
 from tests.certificates import Authority
 from tests.edge.conftest import MakeWorld
-from tests.edge.network import SYSTEM_DOMAIN, World, make_certificate, make_tenant
+from tests.edge.network import SYSTEM_DOMAIN, World, answer, make_certificate, make_tenant, put_in_force, request
 
 
 async def test_changes_keep_the_state_of_tenants_that_stay(world: World) -> None:
@@ -32,8 +33,8 @@ async def test_changes_keep_the_state_of_tenants_that_stay(world: World) -> None
 
 
 async def test_a_change_that_fails_leaves_everybody_a_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker goes on with the snapshot that it had, and that one still leads to the tenants which were to go."""
-    before = world.edge.snapshot
+    """The worker goes on with the table that it had, which still leads to the tenants that were to go."""
+    before = world.edge.table.as_change()
 
     def fail(*_: object) -> None:
         raise ValueError("poison")
@@ -41,11 +42,52 @@ async def test_a_change_that_fails_leaves_everybody_a_state(world: World, monkey
     monkeypatch.setattr(context, "TenantState", fail)
     with pytest.raises(ValueError, match="poison"):
         world.apply(make_tenant("tenant1"), make_tenant("tenant3"), removed=("tenant2",))
-    assert world.edge.snapshot is before
-    assert world.edge.tenants.keys() >= before.tenants.keys()
+    assert world.edge.table.as_change() == before
+    assert world.edge.tenants.keys() >= world.edge.table.tenants.keys()
     monkeypatch.undo()
-    world.edge.apply(Snapshot.build(world.platform, [make_tenant("tenant1"), make_tenant("tenant4")], 9).as_change())
-    assert world.edge.tenants.keys() == world.edge.snapshot.tenants.keys() == {"tenant1", "tenant4"}
+    whole = Snapshot.build(world.platform, [make_tenant("tenant1"), make_tenant("tenant4")], 9).as_change()
+    put_in_force(world.edge, whole)
+    assert world.edge.tenants.keys() == world.edge.table.tenants.keys() == {"tenant1", "tenant4"}
+
+
+async def test_a_removed_tenant_takes_its_counters_with_it(world: World) -> None:
+    """What is under way ends as it would have, and counts for nobody; the next life begins at zero."""
+    client = world.client()
+    client.feed(request(b"GET", b"/"))
+    await world.settle()
+    world.report.uncovered["tenant1"] = 1
+    assert set(world.report.without_idle().tenants) == {"tenant1"}
+    world.apply(removed=("tenant1",))
+    assert "tenant1" not in world.report.tenants
+    assert world.report.uncovered == {}
+    world.apply(make_tenant())
+    world.gateway.feed(answer(b"late"))
+    assert client.take().endswith(b"late")
+    assert [(line["tenant"], line["status"]) for line in world.logged] == [("tenant1", 200)]
+    assert world.report.tenants["tenant1"] == TenantReport()
+    client.feed(request(b"GET", b"/again"))
+    await world.settle()
+    world.gateway.feed(answer(b"new"))
+    assert len(world.logged) == 2
+    assert world.report.tenants["tenant1"].requests == {(200, "HTTP/1.1"): 1}
+    assert world.report.tenants["tenant1"].in_flight == 0
+
+
+async def test_nothing_of_a_change_shows_before_its_last_step(world: World) -> None:
+    coming = [make_tenant(f"new{number}", domains=(f"{number}.example.org",)) for number in range(50)]
+    change = Change(generation=9, tenants=tuple(coming), removed=("tenant2",))
+    before = world.edge.table.as_change()
+    era = world.edge.era
+    steps = 0
+    for _ in world.edge.applying(change, iter(coming)):
+        steps += 1
+        assert world.edge.table.as_change() == before
+        assert world.edge.era is era
+        assert "tenant2" in world.edge.tenants
+    assert steps > 3
+    assert world.edge.table.generation == 9
+    assert world.edge.table.owners["7.example.org"] == "new7"
+    assert world.edge.tenants.keys() == world.edge.table.tenants.keys()
 
 
 async def test_trusted_proxies_follow_the_platform(world: World) -> None:

@@ -21,7 +21,7 @@ from entryproxy.settings import EdgeLimits, ServeSettings
 from entryproxy.telemetry.access_log import AccessLog
 from entryproxy.telemetry.counters import WorkerReport
 from tests.edge.dns import DnsServer
-from tests.edge.network import SYSTEM_DOMAIN, LogLines, answer, make_tenant, request
+from tests.edge.network import SYSTEM_DOMAIN, LogLines, answer, make_tenant, put_in_force, request
 from tests.edge.test_server import listen
 
 _LIMITS = EdgeLimits(resolve_ttl_seconds_min=0.05, resolve_retry_seconds=0.1, resolve_seconds=0.3)
@@ -119,7 +119,7 @@ class Entry:
     def apply(self, tenant: Tenant) -> None:
         self.generation += 1
         platform = Platform(system_domain=SYSTEM_DOMAIN)
-        self.server.apply(Change(generation=self.generation, platform=platform, tenants=(tenant,)))
+        put_in_force(self.server, Change(generation=self.generation, platform=platform, tenants=(tenant,)))
 
     async def start(self) -> None:
         http = listen()

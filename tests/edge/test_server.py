@@ -18,7 +18,7 @@ from entryproxy.settings import EdgeLimits, ServeSettings
 from entryproxy.tasks import spawn
 from entryproxy.telemetry.access_log import AccessLog
 from entryproxy.telemetry.counters import WorkerReport
-from tests.edge.network import SYSTEM_DOMAIN, LogLines, answer, make_tenant, request
+from tests.edge.network import SYSTEM_DOMAIN, LogLines, answer, make_tenant, put_in_force, request
 
 
 class Gateway:
@@ -67,12 +67,11 @@ async def running(budgets: BudgetTable) -> AsyncIterator[Running]:
     backend = await asyncio.start_server(gateway.serve, "127.0.0.1", 0)
     address = f"127.0.0.1:{backend.sockets[0].getsockname()[1]}"
     server = EdgeServer(ServeSettings(source="."), EdgeLimits(), report, cast(AccessLog, log), budgets, bytes(32))
-    before = server.snapshot
+    before = server.table
     assert before is None
     platform = Platform(system_domain=SYSTEM_DOMAIN)
-    server.apply(
-        Change(generation=1, whole=True, platform=platform, tenants=(make_tenant(gateway_addresses=(address,)),))
-    )
+    tenants = (make_tenant(gateway_addresses=(address,)),)
+    put_in_force(server, Change(generation=1, whole=True, platform=platform, tenants=tenants))
     http = listen()
     await server.start(listen(), http)
     running = Running(server, gateway, report, log, http.getsockname()[1])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,35 +12,22 @@ from tests.routing.snapshots import DOMAIN, certificate, snapshot, tenant
 
 
 def test_indexes_follow_the_tenants() -> None:
-    wild, exact = certificate("a", "*.x.org", end=5), certificate("a", "y.x.org", "*.x.org", end=9)
-    first = snapshot(tenant("a", "y.x.org", "*.x.org", certificates=(wild, exact)), tenant("b", "b.org"))
-    assert first.owners == {"y.x.org": "a", "*.x.org": "a", "b.org": "b"}
-    assert first.certificates["*.x.org"] == (exact, wild)  # the one that expires last is first
-    second = first.apply(Change(generation=2, tenants=(tenant("a", "y.x.org", certificates=(wild,)),)))
-    assert second.owners == {"y.x.org": "a", "b.org": "b"}
-    assert second.certificates == {"*.x.org": (wild,)}
+    first = snapshot(tenant("a", "y.x.org", "*.x.org"), tenant("b", "b.org"))
+    assert dict(first.owners) == {"y.x.org": "a", "*.x.org": "a", "b.org": "b"}
+    second = first.apply(Change(generation=2, tenants=(tenant("a", "y.x.org"),)))
+    assert dict(second.owners) == {"y.x.org": "a", "b.org": "b"}
     assert second.tenants["b"] is first.tenants["b"]
     third = second.apply(Change(generation=3, removed=("a", "never-there")))
-    assert (third.owners, third.certificates, list(third.tenants)) == ({"b.org": "b"}, {}, ["b"])
+    assert (dict(third.owners), list(third.tenants)) == ({"b.org": "b"}, ["b"])
     assert first.owners["*.x.org"] == "a"  # who holds the first one still has it whole
 
 
 def test_a_host_moves_between_tenants_in_one_change() -> None:
     first = snapshot(tenant("a", "x.org"), tenant("b"))
     for order in ((tenant("a"), tenant("b", "x.org")), (tenant("b", "x.org"), tenant("a"))):
-        assert first.apply(Change(generation=2, tenants=order)).owners == {"x.org": "b"}
-    assert first.apply(Change(generation=2, removed=("a",), tenants=(tenant("b", "x.org"),))).owners == {"x.org": "b"}
-
-
-def test_the_platforms_certificates_are_replaced() -> None:
-    old, new = certificate(SYSTEM, f"*.{DOMAIN}", end=1), certificate(SYSTEM, f"*.{DOMAIN}", end=9)
-    first = snapshot(tenant("a"), certificates=(old,))
-    platform = msgspec.structs.replace(first.platform, certificates=(new,))
-    second = first.apply(Change(generation=2, platform=platform))
-    assert second.certificates == {f"*.{DOMAIN}": (new,)}
-    assert second.certificates_of(SYSTEM) == (new,)
-    assert second.certificates_of("a") == ()
-    assert second.certificates_of("nobody") == ()
+        assert dict(first.apply(Change(generation=2, tenants=order)).owners) == {"x.org": "b"}
+    moved = first.apply(Change(generation=2, removed=("a",), tenants=(tenant("b", "x.org"),)))
+    assert dict(moved.owners) == {"x.org": "b"}
 
 
 NAMES = st.lists(st.sampled_from([("p.org",), ("*.q.org", "p.org"), ("r.org",)]), max_size=2, unique=True)
@@ -70,10 +56,8 @@ def same(one: Snapshot, other: Snapshot) -> bool:
     return (
         one.generation == other.generation
         and one.platform == other.platform
-        and dict(one.tenants) == dict(other.tenants)
-        and dict(one.owners) == dict(other.owners)
-        and {name: set(found) for name, found in one.certificates.items()}
-        == {name: set(found) for name, found in other.certificates.items()}
+        and one.tenants == other.tenants
+        and one.owners == other.owners
     )
 
 

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from entryproxy.compiler.compile import Compiler
@@ -20,9 +20,10 @@ from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.objects import LabelledConfigMap, LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Change, Snapshot
-from entryproxy.model.tenant import Platform
+from entryproxy.model.tenant import Tenant
 from entryproxy.process import children, pod
 from entryproxy.process.worker import WorkerContext
+from entryproxy.routing.table import RoutingTable
 from entryproxy.settings import ServeSettings
 from entryproxy.telemetry.access_log import AccessLog
 from entryproxy.telemetry.counters import WorkerReport
@@ -30,16 +31,18 @@ from entryproxy.telemetry.counters import WorkerReport
 
 class FakeServer:
     def __init__(self, context: WorkerContext, report: WorkerReport, access_log: AccessLog) -> None:
-        self.snapshot: Snapshot | None = None
+        self.table: RoutingTable | None = None
         self._report = report
         self._servers: list[asyncio.Server] = []
         self._open: set[asyncio.StreamWriter] = set()
 
-    def apply(self, change: Change) -> None:
-        if any(tenant.id == "poison" for tenant in change.tenants):
+    def applying(self, change: Change, tenants: Iterable[Tenant]) -> Iterator[None]:
+        coming = list(tenants)
+        yield
+        if any(tenant.id == "poison" for tenant in coming):
             raise ValueError("poison")
-        base = self.snapshot or Snapshot.build(Platform(system_domain="unset"))
-        self.snapshot = base.apply(change)
+        self.table = self.table or RoutingTable()
+        self.table.follow(change, coming)
 
     async def start(self, https: socket.socket, http: socket.socket) -> None:
         self._servers = [await asyncio.start_server(self._answer, sock=sock) for sock in (https, http)]
@@ -76,7 +79,7 @@ class FakeServer:
     def _answer_to(self, question: str) -> object:
         if question == "pid":
             return os.getpid()
-        return " ".join(sorted(self.snapshot.tenants)) if self.snapshot else "none"
+        return " ".join(sorted(self.table.tenants)) if self.table else "none"
 
 
 class FakeSource:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.secret import PrivateBytes
 from entryproxy.model.snapshot import Change
-from entryproxy.model.tenant import Platform
+from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.process import messages
 from entryproxy.process.channel import FRAME_BYTES_MAX, Channel, FrameError, FrameReader, frame
 from entryproxy.telemetry.counters import WorkerReport
@@ -61,11 +62,19 @@ def test_messages_come_back_as_they_were() -> None:
         chain_pem=b"chain",
         key_pem=PrivateBytes(b"key"),
     )
-    change = Change(generation=7, whole=True, platform=Platform(system_domain="a.example", certificates=(certificate,)))
+    change = Change(
+        generation=7,
+        whole=True,
+        platform=Platform(system_domain="a.example", certificates=(certificate,)),
+        tenants=(Tenant(id="a", gateway_addresses=("10.0.0.1:80",), certificates=(certificate,)),),
+        removed=("b",),
+    )
     report = WorkerReport()
     report.tenant("one").observe(200, "h1", 0.1, 0.05, 10, 20)
-    for to_worker in (messages.Publish(change), messages.ReportRequest(3)):
-        assert messages.worker_decoder.decode(messages.encode(to_worker)) == to_worker
+    arrival = messages.worker_decoder.decode(messages.encode(messages.Publish(change)))
+    assert isinstance(arrival, messages.Arrival)
+    assert (arrival.change.decode(), arrival.change.head) == (change, msgspec.structs.replace(change, tenants=()))
+    assert messages.worker_decoder.decode(messages.encode(messages.ReportRequest(3))) == messages.ReportRequest(3)
     for to_control in (
         messages.Hello(1, 2, 3),
         messages.Applied(4),

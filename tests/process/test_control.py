@@ -5,20 +5,25 @@ import contextlib
 import mmap
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from entryproxy.compiler.compile import Compilation
+from entryproxy.compiler.parsing import Entry, Parser
+from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.finding import Finding
+from entryproxy.model.objects import LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
-from entryproxy.process import control, last_good, ledger, link, messages, roster
+from entryproxy.process import control, crew, last_good, ledger, link, messages, roster
 from entryproxy.process.channel import Channel
 from entryproxy.process.control import Control, ControlContext
+from entryproxy.process.crew import Crew
 from entryproxy.settings import ServeSettings
+from tests.compiler.objects import config
 
 PLATFORM = Platform(system_domain="aigw.example.com")
 ONE = Tenant(id="one", gateway_addresses=("127.0.0.1:1",))
@@ -34,6 +39,7 @@ class Source:
     def __init__(self) -> None:
         self.findings: tuple[Finding, ...] = ()
         self.error = ""
+        self.changed: tuple[LabelledObject, ...] = ()
         self.loads = 0
         self.ticks = asyncio.Queue[Exception | None]()
         self.running: Snapshot | None = None
@@ -44,7 +50,7 @@ class Source:
 
     def load(self) -> Reading:
         self.loads += 1
-        return Reading(findings=self.findings, error=self.error)
+        return Reading(changed=self.changed, findings=self.findings, error=self.error)
 
     async def watch(self) -> AsyncIterator[float]:
         while True:
@@ -60,8 +66,10 @@ class Compiler:
     """Gives what the test put there."""
 
     def __init__(self) -> None:
+        self.parser = Parser(parse_yaml, endpoints_known=False)
         self.compilation = Compilation(platform=None, tenants={}, findings=())
         self.times: list[float] = []
+        self.parsed: list[set[str]] = []
         self.running: Snapshot | None = None
         self.problem: Exception | None = None
 
@@ -69,8 +77,9 @@ class Compiler:
         assert self.times == []
         self.running = running
 
-    def compile(self, reading: Reading, now: float) -> Compilation:
+    def compile(self, reading: Reading, now: float, parsed: Mapping[str, Entry]) -> Compilation:
         self.times.append(now)
+        self.parsed.append(set(parsed))
         if self.problem is not None:
             raise self.problem
         return self.compilation
@@ -79,15 +88,16 @@ class Compiler:
 class Running:
     """A control process's life, inside the test's loop, without workers. memory: the ledger as it finds it."""
 
-    def __init__(self, memory: mmap.mmap, state_dir: Path | None = None) -> None:
+    def __init__(self, memory: mmap.mmap, state_dir: Path | None = None, helpers: int = 0) -> None:
         self.source = Source()
         self.compiler = Compiler()
+        self.crew = Crew(self.compiler.parser, helpers)
         self.supervisor, own = link.open_pair()
         self.admin = socket.create_server(("127.0.0.1", 0))
         settings = ServeSettings(source="", workers=1, state_dir=str(state_dir) if state_dir else None)
         context = ControlContext(settings=settings, admin=self.admin, link=own, ledger=memory)
         self._own = own
-        self.control = Control(context, self.source, self.compiler)
+        self.control = Control(context, self.source, self.compiler, self.crew)
         self.serving = asyncio.ensure_future(self.control.serve())
 
     async def tick(self) -> None:
@@ -107,13 +117,14 @@ class Running:
             await self.serving
 
     def close(self) -> None:
+        self.crew.dismiss()
         for sock in (self.supervisor, self._own, self.admin):
             sock.close()
 
 
 @contextlib.contextmanager
-def running(memory: mmap.mmap | None = None, state_dir: Path | None = None) -> Iterator[Running]:
-    one = Running(memory or ledger.create_memory(), state_dir)
+def running(memory: mmap.mmap | None = None, state_dir: Path | None = None, helpers: int = 0) -> Iterator[Running]:
+    one = Running(memory or ledger.create_memory(), state_dir, helpers)
     try:
         yield one
     finally:
@@ -139,6 +150,20 @@ async def test_each_tick_is_one_load_and_one_compilation() -> None:
         for _ in range(3):
             await one.tick()
         assert one.source.loads == len(one.compiler.times) == 3
+        await one.end()
+
+
+async def test_helpers_parse_the_first_objects_and_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "OBJECTS_MIN", 3)
+    with running(helpers=1) as one:
+        one.source.error = "out of reach"
+        await one.tick()
+        assert len(one.crew.pids) == 1
+        one.source.error, one.source.changed = "", tuple(config(f"t{number}") for number in range(3))
+        await one.tick()
+        await one.tick()
+        assert one.compiler.parsed == [set(), {each.reference for each in one.source.changed}, set()]
+        assert one.crew.pids == []
         await one.end()
 
 
@@ -260,11 +285,12 @@ class TestLastGood:
         assert file.stat().st_mtime == pytest.approx(time.time(), abs=5)
 
     async def test_it_is_served_until_the_source_has_been_read(self, tmp_path: Path, long_ago: float) -> None:
-        with running(state_dir=tmp_path) as one:
+        with running(state_dir=tmp_path, helpers=1) as one:
             await until(lambda: one.control.snapshot is not None)
             assert one.control.snapshot is not None
             assert dict(one.control.snapshot.tenants) == {"one": ONE}
             assert one.compiler.running is one.source.running is not None
+            assert one.crew.pids == [], "what is known needs no helpers"
             assert one.control.source_error == "It has not been read yet"
             assert one.control.configured_at == pytest.approx(long_ago, abs=0.001)
             one.compiler.compilation = Compilation(platform=PLATFORM, tenants={}, touched={"one"}, findings=())

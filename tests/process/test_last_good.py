@@ -91,7 +91,6 @@ class TestContent:
         found = parse([content(ONE)], generation=1)
         (one,) = found.tenants["a"].certificates
         assert one.key_pem.reveal() == KEY
-        assert found.certificates["x.org"] == (one,)
 
     def test_a_frame_holds_a_part_of_the_tenants(self) -> None:
         assert len(list(frames_of(many(1000)))) == 2 + -(-1000 // last_good.TENANTS_PER_FRAME)

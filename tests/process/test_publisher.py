@@ -10,6 +10,7 @@ from entryproxy.process import messages
 from entryproxy.process import publisher as publisher_module
 from entryproxy.process.ledger import BudgetSlots, Ledger, create_memory
 from entryproxy.process.publisher import Publisher, Subscriber
+from entryproxy.routing.table import RoutingTable
 
 PLATFORM = Platform(system_domain="aigw.example.com")
 
@@ -29,16 +30,16 @@ class Worker:
     def __init__(self, publisher: Publisher, acknowledged: int = 0) -> None:
         self._publisher = publisher
         self._sent: list[Change] = []
-        self.snapshot = Snapshot.build(Platform(system_domain="nothing yet"))
+        self.table = RoutingTable()
         self.changes: list[Change] = []
         self.subscriber = Subscriber(self._take, acknowledged)
         publisher.join(self.subscriber)
 
     def _take(self, payload: bytes) -> None:
         message = messages.worker_decoder.decode(payload)
-        assert isinstance(message, messages.Publish)
-        self._sent.append(message.change)
-        self.changes.append(message.change)
+        assert isinstance(message, messages.Arrival)
+        self._sent.append(message.change.decode())
+        self.changes.append(self._sent[-1])
         assert len(self._sent) == 1, "a second change under way"
 
     def answer(self, now: float = 0.0) -> bool:
@@ -46,7 +47,7 @@ class Worker:
         if not self._sent:
             return False
         change = self._sent.pop()
-        self.snapshot = self.snapshot.apply(change)
+        self.table.follow(change, change.tenants)
         self._publisher.applied(self.subscriber, change.generation, now)
         return True
 
@@ -55,8 +56,8 @@ class Worker:
 
     def has(self, newest: Snapshot | None) -> bool:
         return newest is not None and (
-            (self.snapshot.platform, self.snapshot.tenants, self.snapshot.owners, self.snapshot.generation)
-            == (newest.platform, newest.tenants, newest.owners, newest.generation)
+            (self.table.platform, self.table.tenants, self.table.owners, self.table.generation)
+            == (newest.platform, dict(newest.tenants), dict(newest.owners), newest.generation)
         )
 
 
@@ -234,7 +235,7 @@ def test_a_worker_that_has_the_newest_already_gets_only_what_comes_after(observe
     successor.resume(before.snapshot)
     late = Worker(successor, acknowledged=1)
     for worker in (early, late):
-        worker.snapshot = before.snapshot
+        worker.table.follow(before.snapshot.as_change(), tuple(before.snapshot.tenants.values()))
     assert not publish(successor, [tenant("one"), tenant("two")])
     assert early.changes == late.changes == []
     assert publish(successor, [tenant("one"), tenant("three")])

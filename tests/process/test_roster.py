@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.model.tenant import Platform
+from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.process import messages, roster
 from entryproxy.process.channel import Channel
 from entryproxy.process.ledger import BudgetSlots, Ledger, create_memory
@@ -38,7 +38,7 @@ class Worker:
         return self
 
     def _receive(self, channel: Channel[messages.ToWorker], message: messages.ToWorker) -> None:
-        if isinstance(message, messages.Publish):
+        if isinstance(message, messages.Arrival):
             channel.send(messages.encode(messages.Applied(message.change.generation)))
         elif isinstance(message, messages.SnapshotRequest):
             self.asked.set()
@@ -106,6 +106,23 @@ async def test_reports_are_summed_and_those_of_the_dead_are_kept(workers: Roster
     assert await handshakes(workers) == 3
     assert total_of((await workers.collect()).reports()).client_connections == 0
     assert [row.restarts for row in workers.workers()] == [1, 0]
+
+
+async def test_what_the_dead_counted_for_a_removed_tenant_is_freed(workers: Roster, publisher: Publisher) -> None:
+    platform = Platform(system_domain="a.example")
+    tenants = {name: Tenant(id=name, gateway_addresses=()) for name in ("here", "gone")}
+    publisher.publish(platform, tenants, tenants.keys(), 0.0)
+    worker = await Worker(0, 10).join(workers)
+    await until(workers, [10, 0])
+    for name in ("here", "gone", "unknown"):
+        worker.report.tenant(name).in_flight = 1
+    await workers.collect()
+    await worker.channel.close()
+    await until(workers, [0, 0])
+    assert set((await workers.collect()).reports()[0].tenants) == {"here", "gone", "unknown"}
+    del tenants["gone"]
+    publisher.publish(platform, tenants, {"gone"}, 0.0)
+    assert set((await workers.collect()).reports()[0].tenants) == {"here", "unknown"}
 
 
 async def test_a_mute_worker_keeps_its_last_report(workers: Roster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,17 @@ import gc
 import mmap
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from entryproxy.model.snapshot import Change, Snapshot
-from entryproxy.model.tenant import Platform
+from entryproxy.model.snapshot import Change
+from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.process import link, messages
 from entryproxy.process.channel import Channel
 from entryproxy.process.sockets import WorkerSockets
 from entryproxy.process.worker import Worker, WorkerContext
+from entryproxy.routing.table import RoutingTable
 from entryproxy.settings import ServeSettings
 from entryproxy.telemetry.access_log import AccessLog
 from entryproxy.telemetry.counters import WorkerReport
@@ -31,7 +32,8 @@ class Server:
     """Notes what it is told."""
 
     def __init__(self) -> None:
-        self.snapshot: Snapshot | None = None
+        self.table: RoutingTable | None = None
+        self.is_applying = False
         self.calls: list[str] = []
         self.start_problem: Exception | None = None
         self.may_start = asyncio.Event()
@@ -39,13 +41,21 @@ class Server:
 
     def make(self, context: WorkerContext, report: WorkerReport, access_log: AccessLog) -> Server:
         report.handshake("ok")
+        report.tenant("idle")
+        report.tenant("busy").in_flight = 1
         return self
 
-    def apply(self, change: Change) -> None:
+    def applying(self, change: Change, tenants: Iterable[Tenant]) -> Iterator[None]:
+        coming = []
+        for one in tenants:
+            coming.append(one)
+            self.is_applying = True
+            yield
+        self.is_applying = False
         if change.generation == 13:
             raise ValueError("unlucky")
-        base = self.snapshot or Snapshot.build(Platform(system_domain="none"))
-        self.snapshot = base.apply(change)
+        self.table = self.table or RoutingTable()
+        self.table.follow(change, coming)
         self.calls.append(f"apply {change.generation}")
 
     async def start(self, https: socket.socket, http: socket.socket) -> None:
@@ -125,6 +135,23 @@ def publish(channel: Channel[messages.ToControl], generation: int) -> None:
     channel.send(messages.encode(messages.Publish(change)))
 
 
+async def test_a_new_control_process_hears_what_came_of_the_old_ones_change() -> None:
+    with running() as one:
+        first = await one.connect()
+        await one.hear()
+        publish(first, 1)
+        assert await one.hear() == messages.Applied(1)
+        many = tuple(Tenant(id=f"t{number}", gateway_addresses=("10.0.0.1:80",)) for number in range(5_000))
+        first.send(messages.encode(messages.Publish(Change(generation=2, tenants=many))))
+        while not one.server.is_applying:
+            await asyncio.sleep(0)
+        await one.connect()
+        hello = await one.hear()
+        assert isinstance(hello, messages.Hello)
+        assert hello.generation == 2
+        await one.end()
+
+
 async def test_a_worker_tells_what_it_serves_with() -> None:
     request = messages.encode(messages.SnapshotRequest())
     with running() as one:
@@ -180,6 +207,7 @@ async def test_counters_are_reported() -> None:
         report = await one.hear()
         assert isinstance(report, messages.Report)
         assert (report.id, report.report.handshakes) == (9, {"ok": 1})
+        assert set(report.report.tenants) == {"busy"}
         await one.end()
 
 

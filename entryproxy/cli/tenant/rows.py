@@ -55,7 +55,7 @@ def tenant_lines(judgement: Judgement) -> list[TenantLine]:
     cluster, where other entries may have tenants."""
     objects, findings = _objects_by_tenant(judgement), _findings_by_tenant(judgement)
     objects = {key: found for key, found in objects.items() if not _are_slices(found)}
-    ids = (objects.keys() | findings.keys() | judgement.compilation.tenants.keys()) - {SYSTEM, ""}
+    ids = {*objects, *findings, *judgement.compilation.tenants} - {SYSTEM, ""}
     return [TenantLine(**_common(one, judgement, objects.get(one, ()), findings.get(one, ()))) for one in sorted(ids)]
 
 
