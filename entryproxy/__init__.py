@@ -14,6 +14,7 @@ findings of all objects â†’ process.publisher sends every worker what differs â†
     edge        the I/O of a worker: a request
     config      the I/O of the configuration: where objects come from
     console     the admin port: health, metrics, JSON, a page
+    kubernetes  the API server of a cluster, for whoever reads or writes there
     telemetry   counters, access log, exposition
     http1       pure: heads and bodies of HTTP/1.1 as bytes
     preface     pure: what comes before HTTP (PROXY header, ClientHello)

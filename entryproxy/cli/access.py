@@ -9,11 +9,11 @@ from entryproxy.authoring.ownership import FIELD_MANAGER
 from entryproxy.cli.failures import NOT_FOUND, Action, attempt
 from entryproxy.cli.output import CommandError
 from entryproxy.config.kubernetes import resources
-from entryproxy.config.kubernetes.client import ClusterClient
 from entryproxy.config.kubernetes.decode import Decoded, decode_document
-from entryproxy.config.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.config.kubernetes.listing import list_all
 from entryproxy.config.kubernetes.resources import Resource
+from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import TENANT_LABEL, LabelledConfigMap, LabelledObject
 from entryproxy.model.reading import Reading

@@ -49,7 +49,7 @@ def on_cluster(args: argparse.Namespace, work: Callable[[ClusterAccess], Awaitab
 
 async def _with_access(args: argparse.Namespace, work: Callable[[ClusterAccess], Awaitable[T]]) -> T:
     from entryproxy.cli.access import ClusterAccess  # aiohttp costs what reads a folder, or serves, a sixth of a second
-    from entryproxy.config.kubernetes.client import CredentialsError, connect
+    from entryproxy.kubernetes.client import CredentialsError, connect
 
     try:
         client = await connect(args.kubeconfig, args.context)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 
 from entryproxy.cli.output import CommandError
-from entryproxy.config.kubernetes.errors import FORBIDDEN, UNAUTHORIZED, ApiError
+from entryproxy.kubernetes.errors import FORBIDDEN, UNAUTHORIZED, ApiError
 
 NOT_FOUND = 404
 _CONFLICT = 409

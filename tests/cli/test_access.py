@@ -8,8 +8,8 @@ from aiohttp import web
 
 from entryproxy.cli.access import ClusterAccess
 from entryproxy.cli.output import CommandError
-from entryproxy.config.kubernetes.client import PAGE_ITEMS, connect
-from tests.config.kubernetes.api import FakeApi, config_map, secret, status
+from entryproxy.kubernetes.client import PAGE_ITEMS, connect
+from tests.kubernetes.api import FakeApi, config_map, secret, status
 
 CONFIG_MAPS = "/api/v1/namespaces/ns/configmaps"
 SECRETS = "/api/v1/namespaces/ns/secrets"

@@ -4,7 +4,7 @@ import pytest
 
 from entryproxy.cli.failures import Action, attempt, explain_failure
 from entryproxy.cli.output import CommandError
-from entryproxy.config.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import ApiError
 
 SERVER = "https://10.0.0.1"
 LIST = Action(verb="list", resource="secrets", namespace="higress-system", server=SERVER)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import yaml
 
 import entryproxy
-from entryproxy.config import kubernetes
-from entryproxy.config.kubernetes import backoff, client, credentials, guard, health, reflector, session, source
+from entryproxy import kubernetes
+from entryproxy.config import kubernetes as kubernetes_source
+from entryproxy.config.kubernetes import guard, health, reflector, source
 from entryproxy.console.state import staleness_of
 from entryproxy.console.view import ControlView
+from entryproxy.kubernetes import backoff, client, credentials, session
 from entryproxy.process import last_good
 from tests.docs.test_docs import CONFIGURATION, OPERATIONS, ROOT, section
 
@@ -109,7 +112,8 @@ def test_packages(package: str) -> None:
     assert re.search(rf"\b{package}\b", section(ARCHITECTURE, "Laws"))
 
 
-def test_every_module_of_the_cluster_source_is_in_its_map() -> None:
-    modules = [path.stem for path in (ROOT / "entryproxy/config/kubernetes").glob("*.py") if path.stem != "__init__"]
-    listed = re.findall(r"^    (\w+) ", kubernetes.__doc__ or "", re.MULTILINE)
+@pytest.mark.parametrize("package", [kubernetes, kubernetes_source])
+def test_every_module_is_in_the_map_of_its_package(package: ModuleType) -> None:
+    modules = [path.stem for path in Path(package.__path__[0]).glob("*.py") if path.stem != "__init__"]
+    listed = re.findall(r"^    (\w+) ", package.__doc__ or "", re.MULTILINE)
     assert sorted(listed) == sorted(modules)

@@ -13,9 +13,9 @@ from typing import Any
 from entryproxy.cli.access import ClusterAccess
 from entryproxy.cli.cluster import on_cluster
 from entryproxy.cli.failures import NOT_FOUND, Action, attempt
-from entryproxy.config.kubernetes.client import ClusterClient
 from entryproxy.config.kubernetes.decode import decode_document
-from entryproxy.config.kubernetes.errors import FORBIDDEN, ApiError
+from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.migrate.decode import CONTROLLER_LABEL, CONTROLLER_LABEL_VALUE, add_object
 from entryproxy.migrate.inventory import Inventory, wanted_secrets
 from entryproxy.migrate.selection import effective_classes, select

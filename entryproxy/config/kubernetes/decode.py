@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from entryproxy.config.kubernetes.errors import ApiError, read_status
 from entryproxy.config.kubernetes.kinds import Kind, UnreadableError
-from entryproxy.config.kubernetes.nesting import any_depth
+from entryproxy.kubernetes.errors import ApiError, read_status
+from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import TENANT_LABEL, LabelledObject
 

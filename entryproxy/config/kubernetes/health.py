@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from entryproxy.config.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.config.kubernetes.resources import Resource
+from entryproxy.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.model.finding import Finding
 
 GRACE_SECONDS = 2.0

@@ -13,8 +13,8 @@ from typing import Annotated, TypedDict
 
 import msgspec
 
-from entryproxy.config.kubernetes.nesting import any_depth
 from entryproxy.config.manifests import canonical_time
+from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.model.hostname import is_tenant_id
 from entryproxy.model.objects import (
     TENANT_LABEL,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from entryproxy.config.kubernetes.client import PAGE_ITEMS, ClusterClient
 from entryproxy.config.kubernetes.decode import Decoded, decode_page
-from entryproxy.config.kubernetes.errors import ApiError
 from entryproxy.config.kubernetes.resources import Resource
+from entryproxy.kubernetes.client import PAGE_ITEMS, ClusterClient
+from entryproxy.kubernetes.errors import ApiError
 
 PAGES_MAX = 2_000
 PAGE_BYTES_MAX = 33_554_432

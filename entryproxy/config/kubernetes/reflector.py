@@ -14,15 +14,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from entryproxy.config.kubernetes.backoff import Backoff
-from entryproxy.config.kubernetes.client import SILENCE_SECONDS, ClusterClient
 from entryproxy.config.kubernetes.decode import Event, decode_event
-from entryproxy.config.kubernetes.errors import ApiError
 from entryproxy.config.kubernetes.guard import CONFIRM_SECONDS, DropGuard
 from entryproxy.config.kubernetes.health import Health
 from entryproxy.config.kubernetes.listing import list_all
 from entryproxy.config.kubernetes.resources import Resource
 from entryproxy.config.kubernetes.store import Store
+from entryproxy.kubernetes.backoff import Backoff
+from entryproxy.kubernetes.client import SILENCE_SECONDS, ClusterClient
+from entryproxy.kubernetes.errors import ApiError
 from entryproxy.model.finding import Finding
 
 WATCH_SECONDS_MIN = 300

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from typing import Any, NoReturn
 
 from entryproxy.config.kubernetes import resources
-from entryproxy.config.kubernetes.backoff import Backoff
-from entryproxy.config.kubernetes.client import ClusterClient, connect
-from entryproxy.config.kubernetes.errors import ApiError, CredentialsError
 from entryproxy.config.kubernetes.kinds import ENDPOINT_SLICE
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
 from entryproxy.config.settle import Settle, settled
+from entryproxy.kubernetes.backoff import Backoff
+from entryproxy.kubernetes.client import ClusterClient, connect
+from entryproxy.kubernetes.errors import ApiError, CredentialsError
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
 from entryproxy.model.reading import Reading

@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from entryproxy.config.kubernetes.client import ClusterClient
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
 from entryproxy.config.kubernetes.resources import Resource
+from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.tasks import spawn
 
 A_MOMENT_SECONDS = 0.002

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entryproxy.config.kubernetes.decode import Decoded, decode_event, decode_object, decode_page
-from entryproxy.config.kubernetes.errors import ApiError
 from entryproxy.config.kubernetes.kinds import CONFIG_MAP, ENDPOINT_SLICE, SECRET
+from entryproxy.kubernetes.errors import ApiError
 from entryproxy.model.objects import TENANT_LABEL
-from tests.config.kubernetes.api import config_map, secret
+from tests.kubernetes.api import config_map, secret
 
 
 def stored(manifest: dict[str, Any], **metadata: object) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from entryproxy.config.kubernetes.errors import ApiError
 from entryproxy.config.kubernetes.health import Health
 from entryproxy.config.kubernetes.resources import endpoint_slices, secrets
+from entryproxy.kubernetes.errors import ApiError
 
 AWAY = ApiError(0, "Unreachable", "Can't connect to 10.0.0.1:443: Connection refused")
 DENIED = ApiError(403, "Forbidden", 'User "system:serviceaccount:ns:entry" cannot list resource "secrets"')

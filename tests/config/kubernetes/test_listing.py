@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from entryproxy.config.kubernetes import listing
-from entryproxy.config.kubernetes.client import ApiError, ClusterClient
 from entryproxy.config.kubernetes.listing import list_all
 from entryproxy.config.kubernetes.resources import config_maps
-from tests.config.kubernetes.api import FakeApi, config_map, status
+from entryproxy.kubernetes.client import ApiError, ClusterClient
+from tests.kubernetes.api import FakeApi, config_map, status
 
 RESOURCE = config_maps("ns")
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from entryproxy.config.kubernetes import client as client_module
 from entryproxy.config.kubernetes import listing, reflector
-from entryproxy.config.kubernetes.client import ClusterClient
 from entryproxy.config.kubernetes.resources import secrets
-from tests.config.kubernetes.api import FakeApi, Manifest, secret, status
+from entryproxy.kubernetes import client as client_module
+from entryproxy.kubernetes.client import ClusterClient
 from tests.config.kubernetes.following import Following, following
+from tests.kubernetes.api import FakeApi, Manifest, secret, status
 
 RESOURCE = secrets("ns")
 PATH = RESOURCE.path

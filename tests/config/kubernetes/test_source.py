@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from entryproxy.config.kubernetes import source as source_module
-from entryproxy.config.kubernetes.client import ClusterClient, CredentialsError
 from entryproxy.config.kubernetes.guard import CONFIRM_SECONDS
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
 from entryproxy.config.kubernetes.resources import config_maps, endpoint_slices, secrets
 from entryproxy.config.kubernetes.source import KubernetesSource
+from entryproxy.kubernetes.client import ClusterClient, CredentialsError
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.reading import Reading
 from entryproxy.model.secret import PrivateBytes
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import GatewayEndpoint, GatewayService, Platform, Tenant
-from tests.config.kubernetes.api import FakeApi, Manifest, config_map, secret, status
+from tests.kubernetes.api import FakeApi, Manifest, config_map, secret, status
 
 CONFIG_MAPS, SECRETS, SLICES = config_maps("ns").path, secrets("ns").path, endpoint_slices().path
 

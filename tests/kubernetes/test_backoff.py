@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entryproxy.config.kubernetes.backoff import Backoff
-from entryproxy.config.kubernetes.errors import ApiError
+from entryproxy.kubernetes.backoff import Backoff
+from entryproxy.kubernetes.errors import ApiError
 
 AWAY = ApiError(0, "Unreachable", "away")
 

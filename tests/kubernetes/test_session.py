@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from entryproxy.config.kubernetes.errors import ApiError
-from entryproxy.config.kubernetes.session import translated
+from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.session import translated
 
 KEY = ConnectionKey("10.0.0.1", 443, True, True, None, None, None)
 

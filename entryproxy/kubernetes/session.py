@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 import aiohttp
 
-from entryproxy.config.kubernetes.credentials import Endpoint
-from entryproxy.config.kubernetes.errors import ApiError
+from entryproxy.kubernetes.credentials import Endpoint
+from entryproxy.kubernetes.errors import ApiError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 CONNECTIONS_MAX = 16

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from entryproxy.config.kubernetes.errors import CredentialsError
+from entryproxy.kubernetes.errors import CredentialsError
 from entryproxy.settings import is_in_pod, kubeconfig_files
 
 if TYPE_CHECKING:

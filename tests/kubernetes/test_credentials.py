@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from entryproxy.config.kubernetes import credentials
-from entryproxy.config.kubernetes.credentials import TOKEN_REFRESH_SECONDS, Credentials, load_credentials
-from entryproxy.config.kubernetes.errors import CredentialsError
+from entryproxy.kubernetes import credentials
+from entryproxy.kubernetes.credentials import TOKEN_REFRESH_SECONDS, Credentials, load_credentials
+from entryproxy.kubernetes.errors import CredentialsError
 from tests.certificates import Authority
 
 SECRET = "c2VjcmV0LXRva2Vu"

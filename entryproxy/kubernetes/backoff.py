@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from entryproxy.config.kubernetes.errors import FORBIDDEN, UNAUTHORIZED, ApiError
+from entryproxy.kubernetes.errors import FORBIDDEN, UNAUTHORIZED, ApiError
 
 SECONDS_MIN = 0.2
 SECONDS_MAX = 30.0

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from entryproxy.config.kubernetes.errors import ApiError, read_status
+from entryproxy.kubernetes.errors import ApiError, read_status
 
 
 def body(**fields: object) -> bytes:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from entryproxy.config.kubernetes import client as client_module
-from entryproxy.config.kubernetes import session
-from entryproxy.config.kubernetes.client import ApiError, ClusterClient, connect
+from entryproxy.kubernetes import client as client_module
+from entryproxy.kubernetes import session
+from entryproxy.kubernetes.client import ApiError, ClusterClient, connect
 from tests.certificates import Authority
-from tests.config.kubernetes.api import FakeApi, config_map, status
+from tests.kubernetes.api import FakeApi, config_map, status
 
 PATH = "/api/v1/namespaces/ns/configmaps"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from entryproxy.config.kubernetes.nesting import any_depth
+from entryproxy.kubernetes.nesting import any_depth
 
 MESSAGE_CHARACTERS_MAX = 1_000
 GONE = 410

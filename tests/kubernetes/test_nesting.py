@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entryproxy.config.kubernetes.nesting import DEPTH_MAX, any_depth, flatten
+from entryproxy.kubernetes.nesting import DEPTH_MAX, any_depth, flatten
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('{}[]"\\,:a', max_size=5),

@@ -17,10 +17,10 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from entryproxy.config.kubernetes.credentials import Credentials, load_credentials
-from entryproxy.config.kubernetes.errors import UNAUTHORIZED, ApiError, CredentialsError, read_status
-from entryproxy.config.kubernetes.nesting import any_depth
-from entryproxy.config.kubernetes.session import CONNECT_TIMEOUT_SECONDS, open_session, translated
+from entryproxy.kubernetes.credentials import Credentials, load_credentials
+from entryproxy.kubernetes.errors import UNAUTHORIZED, ApiError, CredentialsError, read_status
+from entryproxy.kubernetes.nesting import any_depth
+from entryproxy.kubernetes.session import CONNECT_TIMEOUT_SECONDS, open_session, translated
 
 __all__ = ["ApiError", "ClusterClient", "CredentialsError", "connect"]
 

@@ -1,0 +1,11 @@
+"""The API server of a cluster, for whoever reads or writes objects there.
+
+    client        HTTP to the API server: raw bytes, every wait bounded
+    credentials   in-cluster or kubeconfig; the only user of kubernetes_asyncio
+    session       connections; what aiohttp's exceptions mean
+    errors        what the API server says no with
+    nesting       pure: JSON that is nested deeper than the decoder goes
+    backoff       pure: how long to wait before the next try
+
+Which objects, and what they mean, is the business of the packages above.
+"""

@@ -1,0 +1,3 @@
+from tests.kubernetes.fixtures import api, client
+
+__all__ = ["api", "client"]
