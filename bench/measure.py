@@ -60,6 +60,13 @@ def cpu_between(before: Mapping[tuple[int, int], Stat], after: Mapping[tuple[int
     return CpuUse(sum(used), max(used, default=0.0))
 
 
+def pin(root: int, core: int) -> None:
+    """Every thread of the living process tree under `root` to one core; what it starts from now on inherits that."""
+    for stat in tree(root).values():
+        for thread in (_PROC / str(stat.pid) / "task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+
+
 def pss_kilobytes(root: int) -> int:
     """Proportional set size of the tree: pages shared between its processes count once."""
     return sum(_pss(stat.pid) for stat in descendants(root, _all_stats()))

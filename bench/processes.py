@@ -20,9 +20,9 @@ class StartError(Exception):
 
 
 class Child:
-    """One process in a session of its own, so that what it forks can be ended with it."""
+    """One process in a session of its own, so that what it forks can be ended with it. core: None for all of them."""
 
-    def __init__(self, name: str, command: Sequence[str], core: int, output: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], core: int | None, output: Path) -> None:
         self.name = name
         self.output = output
         with output.open("ab") as log:
@@ -33,7 +33,7 @@ class Child:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+                    preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count() or 1) if core is None else {core}),
                 )
             except OSError as error:
                 raise StartError(f"{name}: {error}") from None

@@ -15,7 +15,10 @@ from bench.site import Site
 
 
 class RunningEntry:
-    """One entry that follows the cluster of a kubeconfig. start_seconds: from process start to ready."""
+    """One entry that follows the cluster of a kubeconfig. start_seconds: from process start to ready.
+
+    It starts on all cores, as nothing else happens then, and stays on the proxy's core from when it is ready.
+    """
 
     def __init__(self, site: Site, kubeconfig: Path, workers: int) -> None:
         self.https_port, self.admin_port = free_port(), free_port()
@@ -28,13 +31,14 @@ class RunningEntry:
             *("--admin-port", str(self.admin_port), "--drain-delay", "0", "--drain-timeout", "1"),
         ]
         began = time.monotonic()
-        self.child = Child("entry", command, site.proxy_core, site.folder / "entry.log")
+        self.child = Child("entry", command, None, site.folder / "entry.log")
         try:
             self.child.wait_until(self._is_ready, 120, 0.01)
         except BaseException:
             self.child.stop()
             raise
         self.start_seconds = time.monotonic() - began
+        measure.pin(self.child.pid, site.proxy_core)
 
     def stop(self) -> None:
         self.child.stop()

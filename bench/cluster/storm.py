@@ -31,7 +31,8 @@ _MARGIN_SECONDS = 0.5
 
 
 def start_replay(place: site.Site, tenants: int) -> tuple[Child, int]:
-    """The API server from memory, behind the upstream and the load on their core; with its port."""
+    """The API server from memory, with its port. It runs when nothing else does on the load's core: a real one would
+    be on another machine."""
     port = free_port()
     command = [
         sys.executable,
@@ -41,7 +42,7 @@ def start_replay(place: site.Site, tenants: int) -> tuple[Child, int]:
         str(tenants),
         f"127.0.0.1:{place.upstream_port}",
     ]
-    child = Child("replay", ["nice", "-n", "10", *command], place.load_core, place.folder / "replay.log")
+    child = Child("replay", ["chrt", "--idle", "0", *command], place.load_core, place.folder / "replay.log")
     try:
         child.wait_until(lambda: listens(port), 120)
     except BaseException:

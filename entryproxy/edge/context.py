@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from entryproxy.telemetry.access_log import AccessLog
     from entryproxy.telemetry.counters import WorkerReport
 
-_TENANTS_PER_STEP = 8
-"""Some 0.2 ms."""
+_TENANTS_PER_STEP = 4
+"""Some 0.1 ms."""
 _IDS_AT_A_TIME = 256
 _ID_CHARACTERS = 32
 _CHOICES_MAX = 4_096

@@ -11,8 +11,8 @@ import ctypes
 import os
 import platform
 
-CONTROL_NICE = 10
-"""About a tenth of a core beside a worker that is never idle."""
+CONTROL_NICE = 15
+"""About a thirtieth of a core beside a worker that is never idle."""
 SLICE_NANOSECONDS = 100_000
 """The kernel's least."""
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}  # the numbers of the system call; the C library has no name for it

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from bench.measure import CpuUse, Stat, cpu_between, descendants, parse_pss, parse_stat, pss_kilobytes, tree
+from bench.measure import CpuUse, Stat, cpu_between, descendants, parse_pss, parse_stat, pin, pss_kilobytes, tree
 
 
 def stat_line(pid: int, command: str, parent: int, user: int, system: int, started: int) -> str:
@@ -54,3 +57,17 @@ def test_pss_is_the_line_of_that_name() -> None:
 def test_this_process_has_a_tree_and_memory() -> None:
     assert os.getpid() in {pid for pid, _ in tree(os.getpid())}
     assert pss_kilobytes(os.getpid()) > 1_000
+
+
+def test_a_tree_is_pinned_whole() -> None:
+    script = "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); print(flush=True)"
+    core = max(os.sched_getaffinity(0))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            child.stdout.readline()
+            pin(child.pid, core)
+            threads = [int(one.name) for one in Path(f"/proc/{child.pid}/task").iterdir()]
+            assert [os.sched_getaffinity(one) for one in threads] == [{core}] * 2
+        finally:
+            child.kill()
