@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,6 +78,9 @@ class FolderSource:
             self._merge()
         difference = Reading.between(before, self._objects)
         return msgspec.structs.replace(difference, findings=self._findings, unread=unread_in(self._findings))
+
+    def preview(self, show: Callable[[Sequence[LabelledObject]], None]) -> None:
+        """Nothing to show: files are read all at once."""
 
     def request_reload(self) -> None:
         """Read every file again, changed or not, and tick (SIGHUP). Call from the loop's thread."""

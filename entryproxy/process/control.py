@@ -15,7 +15,7 @@ import mmap
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from entryproxy.compiler.parsing import Entry, Parser
 from entryproxy.console.server import Console
 from entryproxy.console.view import WorkerInfo
 from entryproxy.model.finding import Finding
+from entryproxy.model.objects import LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.process import collector, link, priority
@@ -62,6 +63,11 @@ class Source(Protocol):
 
     def resume(self, running: Snapshot) -> None:
         """Before the first `watch`: this is in force already."""
+        ...
+
+    def preview(self, show: Callable[[Sequence[LabelledObject]], None]) -> None:
+        """Before the first `watch`: `show` may get objects that are going to be in the first reading while the rest is
+        still being read; the very objects, or others in their place."""
         ...
 
     def load(self) -> Reading:
@@ -215,6 +221,7 @@ class Control:
 
     async def _follow(self) -> None:
         await self._resume()
+        self._source.preview(lambda objects: self._crew.offer(objects, time.time()))
         async for seen_at in self._source.watch():
             reading = self._source.load()
             self._compile(reading, seen_at, await self._crew.parse(reading.changed, time.time()))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import signal
 import socket
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import NoReturn
@@ -23,6 +23,7 @@ from entryproxy.compiler.parsing import Entry, Meaning, Parser
 from entryproxy.model import codec
 from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
 from entryproxy.process.channel import Channel, FrameReader, frame
+from entryproxy.tasks import spawn
 
 MEMBERS_MAX = 3
 OBJECTS_MIN = 1_000
@@ -74,6 +75,7 @@ class Crew:
         self._parser = parser
         self._patience_seconds = patience_seconds
         self._members: list[tuple[int, socket.socket]] = []
+        self._sharing: _Sharing | None = None
         with contextlib.suppress(OSError):  # no room for so many now; fewer do as well
             for _ in range(size):
                 self._members.append(_fork(parser))
@@ -81,6 +83,11 @@ class Crew:
     @property
     def pids(self) -> Sequence[int]:
         return [pid for pid, _ in self._members]
+
+    def offer(self, sources: Sequence[LabelledObject], now: float) -> None:
+        """Objects that are likely to be in the first reading; members begin with them as soon as it is worth it."""
+        if self._members:
+            self._share(sources, now)
 
     async def parse(self, sources: Sequence[LabelledObject], now: float) -> Mapping[str, Entry]:
         """What objects without a previous version mean, by reference, for as many of them as there are answers; `now`
@@ -90,14 +97,22 @@ class Crew:
         try:
             if not self._members or len(sources) < OBJECTS_MIN:
                 return {}
-            sharing = _Sharing(self._parser, sources, now)
-            return await sharing.finish([sock for _, sock in self._members], self._patience_seconds)
+            return await self._share(sources, now).finish(self._patience_seconds)
         finally:
+            if self._sharing is not None:
+                await self._sharing.close()
             self.dismiss()
+
+    def _share(self, sources: Sequence[LabelledObject], now: float) -> _Sharing:
+        if self._sharing is None:
+            self._sharing = _Sharing(self._parser, [sock for _, sock in self._members])
+        self._sharing.add(sources, now)
+        return self._sharing
 
     def dismiss(self) -> None:
         """End and reap them; they have nothing that could be lost."""
         members, self._members = self._members, []
+        self._sharing = None
         for pid, _ in members:
             os.kill(pid, signal.SIGKILL)
         for pid, sock in members:
@@ -120,46 +135,71 @@ def helpers_wanted() -> int:
 
 
 class _Sharing:
-    """One reading, shared out: whoever is done with what it has gets more, so that all are done at the same time."""
+    """Objects shared out: whoever is done with what it has gets more, so that all are done at the same time."""
 
-    def __init__(self, parser: Parser, sources: Iterable[LabelledObject], now: float) -> None:
+    def __init__(self, parser: Parser, members: Sequence[socket.socket]) -> None:
         self._parser = parser
-        self._now = now
-        self._unparsed = iter([one for one in sources if isinstance(one, LabelledConfigMap | LabelledSecret)])
+        self._now = 0.0
+        self._known: dict[str, LabelledObject] = {}
+        self._unparsed: deque[LabelledObject] = deque()
         self._entries: dict[str, Entry] = {}
+        self._channels: list[Channel[_Answers]] = []
         self._given: dict[Channel[_Answers], Sequence[LabelledObject]] = {}
         self._gone: set[Channel[_Answers]] = set()
         self._heard = asyncio.Event()
+        self._opening = spawn(self._open(members), "reach the helpers")
 
-    async def finish(self, members: Iterable[socket.socket], patience_seconds: float) -> Mapping[str, Entry]:
+    def add(self, sources: Iterable[LabelledObject], now: float) -> None:
+        """More to parse, as of `now`; what is known already is not parsed twice."""
+        self._now = now
+        for one in sources:
+            if isinstance(one, LabelledConfigMap | LabelledSecret) and self._known.get(one.reference) is not one:
+                self._known[one.reference] = one
+                self._unparsed.append(one)
+        self._give_all()
+
+    async def finish(self, patience_seconds: float) -> Mapping[str, Entry]:
         """Do our part beside the members; returns what there is when all have answered, or time is up."""
-        channels: list[Channel[_Answers]] = []
-        try:
-            for sock in members:
-                channel = await Channel.open(sock, _answers_decoder, self._answered, self._ended)
-                channels.append(channel)
-                self._give(channel)
-            while own := tuple(itertools.islice(self._unparsed, _OWN_OBJECTS)):
-                for source in own:
-                    self._entries[source.reference] = self._parser.parse(source, None, self._now)
-                await asyncio.sleep(0)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience_seconds):
-                    await self._all_answered()
-        finally:
-            for channel in channels:
-                channel.abort()
-                await channel.close()
+        await self._opening
+        while own := self._take(_OWN_OBJECTS):
+            for source in own:
+                self._entries[source.reference] = self._parser.parse(source, None, self._now)
+            await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._all_answered()
         return self._entries
+
+    async def close(self) -> None:
+        """Nothing more is given or heard."""
+        await self._opening
+        for channel in self._channels:
+            channel.abort()
+            await channel.close()
+
+    async def _open(self, members: Iterable[socket.socket]) -> None:
+        for sock in members:
+            self._channels.append(await Channel.open(sock, _answers_decoder, self._answered, self._ended))
+        self._give_all()
+
+    def _take(self, count: int) -> Sequence[LabelledObject]:
+        return [self._unparsed.popleft() for _ in range(min(count, len(self._unparsed)))]
 
     async def _all_answered(self) -> None:
         while self._given:
             self._heard.clear()
             await self._heard.wait()
 
+    def _give_all(self) -> None:
+        """Objects for whoever has none, once there are so many that it is worth it."""
+        if len(self._known) >= OBJECTS_MIN:
+            for channel in self._channels:
+                if channel not in self._given:
+                    self._give(channel)
+
     def _give(self, channel: Channel[_Answers]) -> None:
         """The next objects for one member, if it and they are there."""
-        while channel not in self._gone and (objects := tuple(itertools.islice(self._unparsed, _BATCH_OBJECTS))):
+        while channel not in self._gone and (objects := self._take(_BATCH_OBJECTS)):
             batch = _Batch(
                 self._now,
                 tuple(one for one in objects if isinstance(one, LabelledConfigMap)),

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from entryproxy.compiler.compile import Compiler
@@ -89,6 +89,9 @@ class FakeSource:
         self._known: dict[str, LabelledObject] = {}
 
     def resume(self, running: Snapshot) -> None:
+        pass
+
+    def preview(self, show: Callable[[Sequence[LabelledObject]], None]) -> None:
         pass
 
     def load(self) -> Reading:

@@ -5,7 +5,7 @@ import contextlib
 import mmap
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,9 @@ class Source:
     def resume(self, running: Snapshot) -> None:
         assert self.loads == 0
         self.running = running
+
+    def preview(self, show: Callable[[Sequence[LabelledObject]], None]) -> None:
+        assert self.loads == 0
 
     def load(self) -> Reading:
         self.loads += 1

@@ -183,6 +183,52 @@ class TestParsing:
         assert shared.tenants
 
 
+class TestOffers:
+    """Pages of a list come one by one; the members need not wait for the last one."""
+
+    async def test_members_parse_what_is_offered_before_it_is_asked_for(self, left_open: None) -> None:
+        parser = Slow()
+        objects = plain(300)
+        with Crew(parser, 2) as one:
+            for at in range(0, 300, 100):
+                one.offer(objects[at : at + 100], NOW)
+            assert one._sharing is not None
+            async with asyncio.timeout(20):
+                while len(one._sharing._entries) < 300:
+                    await asyncio.sleep(0.001)
+            entries = dict(await one.parse(objects, NOW))
+            assert one.pids == []
+        assert parser.parsed == set(), "the members did it all"
+        assert_same(entries, objects)
+        assert len(entries) == 300
+
+    async def test_an_object_that_has_changed_since_is_parsed_again(self, left_open: None) -> None:
+        compiler = Compiler(parse_yaml, endpoints_known=True)
+        before = plain(50)
+        after = [*before[:49], config("t49", {"domains": ["other.org"]})]
+        settings = config("system", data={"settings.yaml": "systemDomain: a.example.com"}, name="settings")
+        with Crew(compiler.parser, 2) as one:
+            one.offer(before, NOW)
+            parsed = await one.parse([settings, *after], NOW)
+        compilation = compiler.compile(Reading(changed=(settings, *after)), NOW, parsed)
+        assert compilation.tenants["t49"].domains == ("other.org",)
+        assert compilation.tenants["t48"].domains == ("t48.org",)
+
+    async def test_few_offers_disturb_nobody(self, left_open: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(crew, "OBJECTS_MIN", 40)
+        with Crew(Elsewhere(signal.pause), 1, patience_seconds=60) as one:
+            one.offer(plain(39), NOW)
+            async with asyncio.timeout(20):
+                assert await one.parse(plain(39), NOW) == {}
+
+    async def test_after_its_dismissal_it_takes_no_offers(self, left_open: None) -> None:
+        with Crew(PARSER, 1) as one:
+            one.dismiss()
+            one.offer(plain(100), NOW)
+            assert one._sharing is None
+            assert await one.parse(plain(100), NOW) == {}
+
+
 class TestMisfortune:
     async def test_a_member_that_is_killed_costs_no_object(
         self, left_open: None, caplog: pytest.LogCaptureFixture
@@ -236,21 +282,24 @@ class TestMisfortune:
 
         talking = threading.Thread(target=talk)
         talking.start()
-        sharing = crew._Sharing(PARSER, objects := plain(100), NOW)
+        sharing = crew._Sharing(PARSER, [ours])
+        sharing.add(objects := plain(100), NOW)
         async with asyncio.timeout(20):
-            entries = dict(await sharing.finish([ours], 60))
+            entries = dict(await sharing.finish(60))
+        await sharing.close()
         talking.join(10)
         assert not [each for each in caplog.records if each.name == "asyncio"]
         assert_same(entries, objects)
         assert len(entries) < 100
 
     async def test_a_member_that_is_gone_already_is_given_nothing(self) -> None:
-        sharing = crew._Sharing(PARSER, objects := plain(100), NOW)
+        sharing = crew._Sharing(PARSER, [])
+        sharing.add(objects := plain(100), NOW)
         channel = Channel(crew._answers_decoder, sharing._answered, sharing._ended)
         sharing._ended(channel)
         sharing._give(channel)
         async with asyncio.timeout(20):
-            assert len(await sharing.finish([], 60)) == len(objects)
+            assert len(await sharing.finish(60)) == len(objects)
 
     async def test_being_cancelled_leaves_nothing(self, left_open: None) -> None:
         with Crew(Elsewhere(signal.pause), 2, patience_seconds=60) as one:

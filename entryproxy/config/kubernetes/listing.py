@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from entryproxy.config.kubernetes.decode import Decoded, decode_page
 from entryproxy.config.kubernetes.resources import Resource
 from entryproxy.kubernetes.client import PAGE_ITEMS, ClusterClient
@@ -13,10 +15,16 @@ PAGE_BYTES_MAX = 33_554_432
 _SHRINK = 4
 
 
-async def list_all(client: ClusterClient, resource: Resource, *, is_paged: bool = True) -> tuple[list[Decoded], str]:
+OnPage = Callable[[Sequence[Decoded]], None]
+
+
+async def list_all(
+    client: ClusterClient, resource: Resource, *, is_paged: bool = True, on_page: OnPage | None = None
+) -> tuple[list[Decoded], str]:
     """Every object, and the version from where to watch. Raises ApiError; one that `is_gone` means: begin again.
 
-    is_paged: False to get everything at once, for a server whose pages expire faster than they can be read.
+    is_paged: False to get everything at once, for a server whose pages expire faster than they can be read. on_page:
+    hears of each page while the server makes the next one.
     """
     items: list[Decoded] = []
     query = dict(resource.selectors)
@@ -33,6 +41,8 @@ async def list_all(client: ClusterClient, resource: Resource, *, is_paged: bool 
             continue
         page = decode_page(resource.kind, body)
         items += page.items
+        if on_page is not None:
+            on_page(page.items)
         if not page.token:
             return items, page.version
         query["continue"] = page.token

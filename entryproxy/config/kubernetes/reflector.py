@@ -17,7 +17,7 @@ from typing import NoReturn
 from entryproxy.config.kubernetes.decode import Event, decode_event
 from entryproxy.config.kubernetes.guard import CONFIRM_SECONDS, DropGuard
 from entryproxy.config.kubernetes.health import Health
-from entryproxy.config.kubernetes.listing import list_all
+from entryproxy.config.kubernetes.listing import OnPage, list_all
 from entryproxy.config.kubernetes.resources import Resource
 from entryproxy.config.kubernetes.store import Store
 from entryproxy.kubernetes.backoff import Backoff
@@ -61,6 +61,7 @@ class Reflector:
         self.store = Store()
         self.health = Health(resource)
         self.is_listed = False
+        self.on_page: OnPage | None = None
         self.doubt: Finding | None = None
         self._notify = notify
         self._timing = timing or Timing()
@@ -86,7 +87,8 @@ class Reflector:
                 await self._timing.sleep(self._backoff.failed(problem, self._timing.clock()))
 
     async def _list(self, client: ClusterClient) -> None:
-        items, version = await list_all(client, self.resource, is_paged=self._expired_lists < EXPIRED_LISTS_MAX)
+        is_paged = self._expired_lists < EXPIRED_LISTS_MAX
+        items, version = await list_all(client, self.resource, is_paged=is_paged, on_page=self.on_page)
         self._expired_lists = 0
         missing = len(self.store.missing(items))
         is_news = self._reached()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from entryproxy.config.kubernetes import resources
@@ -67,6 +67,11 @@ class KubernetesSource:
             else:
                 prefix = f"{each.resource.kind.name} {each.resource.namespace}/"
                 each.store.expect(one for one in references if one.startswith(prefix))
+
+    def preview(self, show: Callable[[Sequence[LabelledObject]], None]) -> None:
+        """Before the first `watch`: `show` gets every page of a list while the next one is on its way."""
+        for each in self._reflectors:
+            each.on_page = lambda page: show([one.object for one in page if one.object is not None])
 
     def load(self) -> Reading:
         """What is different since the last call, in time proportional to that."""

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from entryproxy.config.kubernetes import listing
 from entryproxy.config.kubernetes import source as source_module
 from entryproxy.config.kubernetes.guard import CONFIRM_SECONDS
 from entryproxy.config.kubernetes.reflector import Reflector, Timing
@@ -15,6 +16,7 @@ from entryproxy.config.kubernetes.resources import config_maps, endpoint_slices,
 from entryproxy.config.kubernetes.source import KubernetesSource
 from entryproxy.kubernetes.client import ClusterClient, CredentialsError
 from entryproxy.model.certificate import Certificate
+from entryproxy.model.objects import LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.secret import PrivateBytes
 from entryproxy.model.snapshot import Snapshot
@@ -74,6 +76,23 @@ async def test_the_first_tick_brings_everything(source: KubernetesSource) -> Non
         reading = source.load()
     assert references(reading) == ["ConfigMap ns/a", "EndpointSlice ns/a", "Secret ns/a"]
     assert (reading.removed, reading.findings, reading.unread, reading.error) == ((), (), frozenset(), "")
+
+
+async def test_pages_are_shown_before_there_is_a_reading(
+    api: FakeApi, source: KubernetesSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE_ITEMS", 2)
+    for number in range(4):
+        await api.put(CONFIG_MAPS, config_map(f"more{number}"))
+    pages: list[Sequence[LabelledObject]] = []
+    source.preview(pages.append)
+    async with watching(source) as ticks:
+        await anext(ticks)
+        shown = {one.reference: one for page in pages for one in page}
+        assert max(map(len, pages)) == 2
+        reading = source.load()
+    assert sorted(shown) == references(reading)
+    assert all(shown[one.reference] is one for one in reading.changed), "the very objects"
 
 
 async def test_later_readings_are_differences(api: FakeApi, source: KubernetesSource) -> None:
