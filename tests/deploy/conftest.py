@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import charts
 from tests.cluster.cluster import Cluster
 from tests.deploy.chart import EVERYTHING, EXAMPLES, render
 from tests.e2e.gateways import wait_until
@@ -36,6 +37,7 @@ def everything() -> list[Any]:
 def prepared(cluster: Cluster) -> Cluster:
     """The control plane, knowing the custom resources that our manifests use, with the examples' namespaces."""
     cluster.kubectl("apply", "--filename", str(Path(__file__).parent / "crds"))
+    cluster.kubectl("apply", "--server-side", "--filename", str(charts.CUSTOM_RESOURCES))
     cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
     cluster.kubectl("apply", "--filename", str(EXAMPLES / "namespaces.yaml"))
     # Established says that they are served; kubectl asks what there is.
