@@ -12,6 +12,10 @@ from tests.cluster.control_plane import PROGRAMS, ControlPlane
 from tests.support import require_tool
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate-golden", action="store_true", help="write the .out.yaml files beside golden inputs")
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from entryproxy.compiler.certificates import MALFORMED, read_through
 from entryproxy.compiler.documents import ParseYaml, decode, unknown_keys, validate
 from entryproxy.compiler.findings import Rejected, warning
+from entryproxy.compiler.provisioning import check_provisioning
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import TENANT_ID_CHARACTERS_MAX, is_hostname, is_label, is_tenant_id
 from entryproxy.model.objects import LabelledConfigMap
@@ -47,6 +48,7 @@ def parse_tenant(
     check_tenant_id(source.tenant)
     document = decode(source, DOCUMENT, parse_yaml)
     spec = validate(DOCUMENT, document, TenantSpec)
+    check_provisioning(DOCUMENT, spec.release, spec.namespace)
     findings = unknown_keys(source, (DOCUMENT, CA))
     addresses, service = _dial(source.tenant, spec.gateway, endpoints_known=endpoints_known)
     draft = TenantDraft(

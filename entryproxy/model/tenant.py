@@ -7,21 +7,19 @@ claim left out, certificates attached.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from entryproxy.model.certificate import Certificate
+from entryproxy.model.document import Document
+from entryproxy.model.release import NamespaceSpec, ReleaseSpec
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 DOMAINS_MAX = 2_000
 ADDRESSES_MAX = 100
-
-
-class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """A part of a YAML document that people write."""
 
 
 class Limits(Document, frozen=True, kw_only=True, gc=False):
@@ -64,7 +62,8 @@ class Gateway(Document, frozen=True, kw_only=True):
 
 
 class TenantSpec(Document, frozen=True, kw_only=True):
-    """`tenant.yaml` as written. `release` belongs to the controller and is only carried here."""
+    """`tenant.yaml` as written. release: None when nobody is asked to make the gateway; it and `namespace` are for the
+    controller."""
 
     domains: Annotated[tuple[str, ...], msgspec.Meta(max_length=DOMAINS_MAX)] = ()
     gateway: Gateway = Gateway()
@@ -72,8 +71,8 @@ class TenantSpec(Document, frozen=True, kw_only=True):
     hsts: Hsts | bool = False
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
-    release: dict[str, Any] | None = None
-    namespace: dict[str, Any] | None = None
+    release: ReleaseSpec | None = None
+    namespace: NamespaceSpec = NamespaceSpec()
 
 
 class TlsSpec(Document, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ def test_golden(scenario: str, request: pytest.FixtureRequest) -> None:
     compiler = Following()
     actual = [describe(compiler.compile([build(one) for one in step], NOW)) for step in steps]
     output = FOLDER / f"{scenario}.out.yaml"
-    if request.config.getoption("--regenerate-golden", default=False):
+    if request.config.getoption("--regenerate-golden"):
         output.write_text(yaml.safe_dump(actual, sort_keys=False, width=200, allow_unicode=True))
     assert actual == yaml.safe_load(output.read_text())
 

@@ -17,8 +17,10 @@ import pytest
 from entryproxy.cli import _parser
 from entryproxy.compiler.findings import Reason
 from entryproxy.console.api import DOCUMENTS
+from entryproxy.model.release import NamespaceSpec, QuotaSpec, ReleaseSpec
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Gateway, Hsts, Limits, Platform, PlatformSpec, TenantSpec, Timeouts
+from entryproxy.provision.profiles import PROFILES
 from entryproxy.settings import EdgeLimits, ServeSettings
 from entryproxy.telemetry.access_line import ConnectionText, HeadText, LineRenderer
 from entryproxy.telemetry.counters import WorkerReport
@@ -90,12 +92,24 @@ def test_settings_defaults(settings: dataclasses.Field[object], option: str) -> 
         ("hsts.", Hsts),
         ("limits.", Limits),
         ("timeouts.", Timeouts),
+        ("release.", ReleaseSpec),
+        ("namespace.", NamespaceSpec),
+        ("namespace.quota.", QuotaSpec),
     ],
 )
 def test_document_fields(prefix: str, document: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(document):
         name = f"{prefix}{field.encode_name}"
         assert f"`{name}`" in CONFIGURATION or f"`{name}." in CONFIGURATION, name
+
+
+def test_profiles() -> None:
+    for name, plan in PROFILES.items():
+        limits = f"{plan.limits.cpu}, {plan.limits.memory}" if plan.limits.cpu else "the chart's"
+        scale = plan.autoscaling
+        scaling = "no" if scale is None else f"{scale.replicas_min} to {scale.replicas_max} at {scale.cpu_percent} %"
+        cells = (f"`{name}`", plan.replicas, plan.requests.cpu, plan.requests.memory, limits, scaling)
+        assert "| " + " | ".join(map(str, cells)) + " |" in CONFIGURATION
 
 
 def metrics() -> list[str]:
