@@ -14,12 +14,14 @@ findings of all objects → process.publisher sends every worker what differs �
     edge        the I/O of a worker: a request
     config      the I/O of the configuration: where objects come from
     console     the admin port: health, metrics, JSON, a page
+    controller  the I/O of provisioning: Helm, the cluster's answers, who leads
     kubernetes  the API server of a cluster, for whoever reads or writes there
     telemetry   counters, access log, exposition
     http1       pure: heads and bodies of HTTP/1.1 as bytes
     preface     pure: what comes before HTTP (PROXY header, ClientHello)
     routing     pure: host → tenant, server name → certificates, order of addresses, rates
     compiler    pure: labelled objects → platform, tenants, findings
+    provision   pure: what a tenant wants of its gateway × what there is → actions
     migrate     pure: ingress-nginx's Ingresses → what becomes of them, labelled objects
     authoring   pure: what somebody wants of a tenant → labelled objects
     model       frozen data that all of them speak; key material that doesn't print

@@ -35,6 +35,7 @@ ERROR_BYTES_MAX = 65_536
 
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NO_QUERY: Mapping[str, str] = {}
 
 _log = logging.getLogger(__name__)
@@ -92,12 +93,17 @@ class ClusterClient:
         """The body, raw JSON. With more than `bytes_max`, BODY_BYTES_MAX if None, an ApiError of reason "TooLarge"."""
         return await self._request("GET", path, query, bytes_max=bytes_max)
 
-    async def list(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> AsyncGenerator[bytes, None]:
-        """One raw page after another. An ApiError that `is_gone` between two of them means: begin again."""
+    async def list(
+        self, path: str, query: Mapping[str, str] = _NO_QUERY, *, metadata_only: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """One raw page after another. An ApiError that `is_gone` between two of them means: begin again.
+
+        metadata_only: a PartialObjectMetadataList, for objects whose contents are large or none of our business.
+        """
         token = ""
         while True:
             page = {"limit": str(PAGE_ITEMS), **query, **({"continue": token} if token else {})}
-            body = await self._request("GET", path, page)
+            body = await self._request("GET", path, page, accept=_METADATA_LIST if metadata_only else "")
             yield body
             try:
                 token = _decode_page(body).metadata.continue_
@@ -112,6 +118,14 @@ class ClusterClient:
         409 when another manager has one of its fields.
         """
         return await self._request("PATCH", path, {"fieldManager": field_manager, **query}, body, _APPLY)
+
+    async def create(self, path: str, body: bytes, query: Mapping[str, str] = _NO_QUERY) -> bytes:
+        """A new object in the collection `path`, as it was stored. 409 when there is one of its name."""
+        return await self._request("POST", path, query, body, _JSON)
+
+    async def replace(self, path: str, body: bytes, query: Mapping[str, str] = _NO_QUERY) -> bytes:
+        """The object `path` by another, as it was stored. 409 unless `body` has the version that is there."""
+        return await self._request("PUT", path, query, body, _JSON)
 
     async def delete(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> bytes:
         """Delete the object `path`; what the server answers, a Status or the object that is going."""
@@ -143,10 +157,11 @@ class ClusterClient:
         body: bytes | None = None,
         kind: str = "",
         bytes_max: int | None = None,
+        accept: str = "",
     ) -> bytes:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS)
         with translated():
-            response = await self._send(method, path, query, body, kind, timeout=timeout)
+            response = await self._send(method, path, query, body, kind, accept, timeout=timeout)
             try:
                 return await _read(response, bytes_max or BODY_BYTES_MAX)
             finally:
@@ -159,6 +174,7 @@ class ClusterClient:
         query: Mapping[str, str],
         body: bytes | None = None,
         kind: str = "",
+        accept: str = "",
         *,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, of several parts
     ) -> aiohttp.ClientResponse:
@@ -168,7 +184,7 @@ class ClusterClient:
             credentials = self._credentials
             token = await credentials.authorization()
             try:
-                response = await self._dial(method, path, query, body, kind, token, timeout)
+                response = await self._dial(method, path, query, body, kind, accept, token, timeout)
             except aiohttp.ClientSSLError:
                 if is_last or not await self._renew(credentials, token):
                     raise
@@ -188,6 +204,7 @@ class ClusterClient:
         query: Mapping[str, str],
         body: bytes | None,
         kind: str,
+        accept: str,
         token: str,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> aiohttp.ClientResponse:
@@ -195,6 +212,8 @@ class ClusterClient:
         headers = {"Authorization": token} if token else {}
         if kind:
             headers["Content-Type"] = kind
+        if accept:
+            headers["Accept"] = accept
         url = f"{endpoint.server}{path}" + (f"?{urlencode(query)}" if query else "")
         return await self._session.request(
             method,

@@ -1,0 +1,85 @@
+"""A tenant's document → everything that it wants of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from entryproxy.model.tenant import TenantSpec
+from entryproxy.provision.digests import canonical_digest
+from entryproxy.provision.objects import Surroundings, namespace_objects
+from entryproxy.provision.state import Desired, DesiredRelease
+from entryproxy.provision.values import core_values, listeners, release_values
+
+POST_RENDERING_VERSION = 1
+"""Raised with the rules by which rendered manifests are changed: every release is then upgraded once."""
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """A packed chart. digest: its file's SHA-256. is_umbrella: higress-core is a subchart of it."""
+
+    path: str
+    version: str
+    digest: str
+    is_umbrella: bool = False
+
+
+def make_desired(
+    tenant: str,
+    spec: TenantSpec,
+    *,
+    source: str,
+    uid: str,
+    entry_namespace: str,
+    chart: Chart,
+    helm_version: str,
+    replicas: int | None = None,
+) -> Desired:
+    """Needs `spec.release`, with values that passed the checks. source, uid: of its ConfigMap, as in `Desired`.
+
+    replicas: as in `release_values`.
+    """
+    release = spec.release
+    assert release is not None
+    namespace = spec.gateway.namespace or f"{tenant}-gateway"
+    values = release_values(tenant, release, umbrella=chart.is_umbrella, replicas=replicas, namespace=namespace)
+    core = core_values(tenant, release, namespace=namespace)
+    around = Surroundings(
+        tenant=tenant,
+        namespace=namespace,
+        source=source,
+        entry_namespace=entry_namespace,
+        isolation=release.isolation,
+        gateway_name=core["gateway"]["name"],
+        ports=listeners(core),
+    )
+    return Desired(
+        tenant=tenant,
+        source=source,
+        uid=uid,
+        namespace=namespace,
+        objects=namespace_objects(around, spec.namespace),
+        release=DesiredRelease(
+            name=tenant,
+            namespace=namespace,
+            chart=chart.path,
+            version=chart.version,
+            values=values,
+            digest=release_digest(chart, values, helm_version=helm_version),
+        ),
+    )
+
+
+def release_digest(chart: Chart, values: Mapping[str, Any], *, helm_version: str) -> str:
+    """Of all that decides what a release's objects look like; where the chart lies doesn't."""
+    return canonical_digest(
+        {
+            "chart": chart.digest,
+            "version": chart.version,
+            "helm": helm_version,
+            "rules": POST_RENDERING_VERSION,
+            "values": values,
+        }
+    )

@@ -1,0 +1,179 @@
+"""From the revisions of a release to the one thing that Helm has to do next, or to nothing.
+
+Only the highest revision says how things stand; Helm refuses to go on while it is pending. `superseded` doesn't prove
+that a revision ever worked: Helm marks the failed revision below a failed rollback with it too. A rollback carries the
+digest of its target. Hence three rules:
+
+- A rollback goes to the last `deployed` revision, else to the highest superseded one whose digest isn't known to fail.
+- A failed revision with the digest of what a rollback would return to is a rollback that failed: it isn't tried again,
+  the next try is an upgrade.
+- A digest that failed waits for its time; any other is tried at once.
+"""
+
+from __future__ import annotations
+
+from entryproxy.model.times import rfc3339
+from entryproxy.provision.actions import (
+    InstallRelease,
+    Phase,
+    Plan,
+    RepairObjects,
+    RollbackRelease,
+    UninstallRelease,
+    UpgradeRelease,
+)
+from entryproxy.provision.state import Attempt, DesiredRelease, Observed, Revision
+
+POLL_SECONDS = 5.0
+"""How long to wait for something that nobody may tell us of: a gateway's start, a namespace's end, our own child."""
+
+_Revisions = tuple[Revision, ...]
+
+
+def plan_release(release: DesiredRelease, observed: Observed, now: float) -> Plan:
+    """At most one action on the release. now: Unix seconds."""
+    revisions = tuple(sorted(observed.revisions, key=lambda revision: revision.number))
+    if observed.operation:
+        return _operation_under_way(revisions, now)
+    if not revisions or revisions[-1].status == "uninstalled":
+        return _install(release, observed.attempt, now)
+    match revisions[-1].status:
+        case "pending-install" | "uninstalling":
+            return _start_over(release, revisions[-1])
+        case _ if len(_deployed(revisions)) > 1:
+            return _one_deployed(release, revisions)
+        case "pending-upgrade" | "pending-rollback":
+            return _recover(release, revisions, observed.attempt)
+        case "failed":
+            return _after_failure(release, revisions, observed, now)
+        case "deployed" if revisions[-1].digest == release.digest:
+            return _keep(observed, revisions[-1], now)
+        case _:
+            return _upgrade(release, revisions, observed, now)
+
+
+def is_foreign(revisions: tuple[Revision, ...]) -> bool:
+    """Whether somebody else made the release: Helm hands our digest on from revision to revision."""
+    return bool(revisions) and not any(revision.digest for revision in revisions)
+
+
+def _operation_under_way(revisions: _Revisions, now: float) -> Plan:
+    phase: Phase = "Upgrading" if _deployed(revisions) else "Provisioning"
+    message = "An operation on the release is under way."
+    return Plan(phase=phase, reason="OperationUnderWay", message=message, next_at=now + POLL_SECONDS)
+
+
+def _install(release: DesiredRelease, attempt: Attempt, now: float) -> Plan:
+    if _must_wait(release, attempt, now):
+        return _waiting(attempt, "InstallFailed", "No revision is deployed.")
+    message = f"Release {release.name} is being installed."
+    return Plan(actions=(InstallRelease(release),), phase="Provisioning", reason="Installing", message=message)
+
+
+def _start_over(release: DesiredRelease, highest: Revision) -> Plan:
+    """Nothing to return to: the next round installs."""
+    return Plan(
+        actions=(UninstallRelease(release.name, release.namespace),),
+        phase="Provisioning",
+        reason="InterruptedUninstall" if highest.status == "uninstalling" else "InterruptedInstall",
+        message=f"Revision {highest.number} was left {highest.status}: it is uninstalled, then installed anew.",
+    )
+
+
+def _one_deployed(release: DesiredRelease, revisions: _Revisions) -> Plan:
+    """A rollback supersedes every deployed revision; an upgrade only one."""
+    numbers = [revision.number for revision in _deployed(revisions)]
+    message = f"Revisions {', '.join(map(str, numbers))} are all deployed: {numbers[-1]} is made the only one."
+    return _rollback(release, numbers[-1], "TwoDeployed", message)
+
+
+def _recover(release: DesiredRelease, revisions: _Revisions, attempt: Attempt) -> Plan:
+    """Somebody was stopped midway, and nobody works on it any more."""
+    highest = revisions[-1]
+    target = _last_good(revisions, attempt)
+    if target is None:
+        # Going forward to what was never finished takes nothing from anybody, unless it is known to fail.
+        target = None if _is_bad(highest, attempt) else highest
+    if target is None:
+        return _start_over(release, highest)
+    message = f"Revision {highest.number} was left {highest.status}: back to revision {target.number}."
+    reason = "InterruptedUpgrade" if highest.status == "pending-upgrade" else "InterruptedRollback"
+    return _rollback(release, target.number, reason, message)
+
+
+def _after_failure(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:
+    highest, attempt = revisions[-1], observed.attempt
+    good = _last_good(revisions, attempt)
+    is_known = highest.digest == release.digest or _has_failed(release, attempt)
+    if good is not None and is_known and good.digest not in (highest.digest, release.digest):
+        message = f"Revision {highest.number} failed: back to revision {good.number}. {attempt.message}".rstrip()
+        return _rollback(release, good.number, "UpgradeFailed", message)
+    return _upgrade(release, revisions, observed, now)
+
+
+def _keep(observed: Observed, highest: Revision, now: float) -> Plan:
+    """No Helm: what is deployed is what is wanted."""
+    if observed.missing:
+        return Plan(
+            actions=(RepairObjects(observed.missing),),
+            phase="Ready" if observed.is_gateway_ready else "Provisioning",
+            reason="Repairing",
+            message=f"Objects of revision {highest.number} were deleted or changed: they are applied again.",
+        )
+    if not observed.is_gateway_ready:
+        message = f"Revision {highest.number} is deployed; its gateway isn't available yet."
+        return Plan(phase="Provisioning", reason="GatewayNotReady", message=message, next_at=now + POLL_SECONDS)
+    return Plan(phase="Ready", reason="Ready", message=f"Revision {highest.number} is deployed and serves.")
+
+
+def _upgrade(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:
+    highest, deployed = revisions[-1], _deployed(revisions)
+    if _must_wait(release, observed.attempt, now):
+        serves = f"Revision {deployed[-1].number} stays deployed." if deployed else "No revision is deployed."
+        reason = "UpgradeFailed" if deployed else "InstallFailed"
+        # Who waits must not lose what serves meanwhile; while a failed revision is the highest, an upgrade mends it.
+        is_kept = highest.status == "deployed" and observed.missing
+        return _waiting(observed.attempt, reason, serves, (RepairObjects(observed.missing),) if is_kept else ())
+    return Plan(
+        actions=(UpgradeRelease(release, highest.number),),
+        phase="Upgrading" if deployed else "Provisioning",
+        reason="Upgrading" if deployed else "Installing",
+        message=f"Release {release.name} is being upgraded from revision {highest.number}.",
+    )
+
+
+def _waiting(attempt: Attempt, reason: str, serves: str, actions: tuple[RepairObjects, ...] = ()) -> Plan:
+    why = attempt.message or "The last operation failed."
+    again = f"Try {attempt.failures + 1} comes at {rfc3339(attempt.not_before)}, or as soon as the release changes."
+    message = f"{why} {serves} {again}"
+    return Plan(actions=actions, phase="Failed", reason=reason, message=message, next_at=attempt.not_before)
+
+
+def _rollback(release: DesiredRelease, to_revision: int, reason: str, message: str) -> Plan:
+    action = RollbackRelease(release.name, release.namespace, to_revision, reason)
+    return Plan(actions=(action,), phase="RollingBack", reason=reason, message=message)
+
+
+def _has_failed(release: DesiredRelease, attempt: Attempt) -> bool:
+    return attempt.failures > 0 and attempt.digest == release.digest
+
+
+def _must_wait(release: DesiredRelease, attempt: Attempt, now: float) -> bool:
+    return _has_failed(release, attempt) and now < attempt.not_before
+
+
+def _deployed(revisions: _Revisions) -> _Revisions:
+    return tuple(revision for revision in revisions if revision.status == "deployed")
+
+
+def _last_good(revisions: _Revisions, attempt: Attempt) -> Revision | None:
+    """What to return to."""
+    deployed = _deployed(revisions)
+    if deployed:
+        return deployed[-1]
+    superseded = [each for each in revisions if each.status == "superseded" and not _is_bad(each, attempt)]
+    return superseded[-1] if superseded else None
+
+
+def _is_bad(revision: Revision, attempt: Attempt) -> bool:
+    return attempt.failures > 0 and revision.digest == attempt.digest

@@ -1,0 +1,114 @@
+"""What is wanted of one tenant's gateway, and what there is: the two sides that `plan` compares."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+HELM_STATUSES = Literal[
+    "unknown",
+    "deployed",
+    "uninstalled",
+    "superseded",
+    "failed",
+    "uninstalling",
+    "pending-install",
+    "pending-upgrade",
+    "pending-rollback",
+]
+"""What `helm history` says of a revision (Helm 4, pkg/release/common)."""
+
+
+class Reference(msgspec.Struct, frozen=True, order=True):
+    """An object of the cluster. group_version: "v1", "apps/v1"; namespace: "" for objects of the whole cluster."""
+
+    group_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
+
+
+class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
+    """A Helm release as it should be. digest: of everything that makes it, at most 63 characters: equal digests need
+    no Helm. chart: a path to a packed chart, whose own digest is part of `digest`."""
+
+    name: str
+    namespace: str
+    chart: str
+    version: str
+    values: dict[str, Any]
+    digest: str
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """What one tenant wants. source: "namespace/name" of its ConfigMap; uid: that ConfigMap's. objects: complete
+    manifests in the order in which they are applied, the Namespace first if we make it."""
+
+    tenant: str
+    source: str
+    uid: str
+    namespace: str
+    objects: tuple[dict[str, Any], ...]
+    release: DesiredRelease
+
+
+class ObjectState(msgspec.Struct, frozen=True, kw_only=True):
+    """An object of ours in the cluster. digest: of the manifest that we applied last, from its annotation; "" if we
+    never did. is_changed: somebody else has changed a field that we set. is_ours: it carries our marks for this tenant.
+    """
+
+    reference: Reference
+    is_ours: bool
+    digest: str = ""
+    is_changed: bool = False
+    is_deleting: bool = False
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision of a release, from the labels of its Secret. digest: of the DesiredRelease that it was made for, ""
+    if somebody else made it. created: Unix seconds."""
+
+    number: int
+    status: HELM_STATUSES
+    digest: str = ""
+    created: float = 0.0
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last operations on this release came to, remembered in the tenant's status. digest: of the desired
+    release that failed; failures: in a row with this digest; not_before: Unix seconds; message: one sentence."""
+
+    digest: str = ""
+    failures: int = 0
+    not_before: float = 0.0
+    message: str = ""
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of one tenant. namespace: None when it isn't there. revisions: all that are kept, by number.
+
+    is_removed: the tenant's ConfigMap is being deleted, or is gone, or lost its label. has_finalizer: on the ConfigMap.
+    is_withdrawn: every entry pod has had time to stop serving the tenant and to drain. is_gateway_ready: its Deployment
+    is available. missing: objects of the deployed revision's manifest that aren't there or differ. leftovers: objects
+    that carry the release's identity and belong to no revision that is kept. operation: one is under way right now.
+    release_name, release_namespace: whose the revisions are; removal has nobody else to ask.
+    """
+
+    namespace: ObjectState | None = None
+    objects: tuple[ObjectState, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    release_name: str = ""
+    release_namespace: str = ""
+    attempt: Attempt = Attempt()
+    is_removed: bool = False
+    has_finalizer: bool = False
+    is_withdrawn: bool = False
+    is_gateway_ready: bool = False
+    missing: tuple[Reference, ...] = ()
+    leftovers: tuple[Reference, ...] = ()
+    operation: bool = False
