@@ -94,10 +94,11 @@ def from_environment(option: str, environment: Mapping[str, str] | None = None) 
     return values.get("ENTRYPROXY_" + option.upper().replace("-", "_"))
 
 
-def is_in_pod(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether Kubernetes told this process where its API server is, as it does in every pod."""
+def pod_api_server(environment: Mapping[str, str] | None = None) -> str:
+    """The URL of the API server, of which Kubernetes tells the processes of every pod; "" elsewhere."""
     values = os.environ if environment is None else environment  # noqa: TID251
-    return bool(values.get("KUBERNETES_SERVICE_HOST"))
+    host, port = values.get("KUBERNETES_SERVICE_HOST", ""), values.get("KUBERNETES_SERVICE_PORT", "") or "443"
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}" if host else ""
 
 
 def kubeconfig_files(environment: Mapping[str, str] | None = None) -> str:

@@ -1,8 +1,8 @@
 """Who we are for the API server and how to trust it: in-cluster or from a kubeconfig; the only user of
 kubernetes_asyncio.
 
-The library reads the files and runs the plugins. What it lacks is here: tokens without their newline, a token file of
-a kubeconfig that is read again, errors that quote nothing of a kubeconfig, and no key left in a temporary file.
+The library reads kubeconfigs and runs their plugins. What it lacks is here: tokens without their newline, a token file
+of a kubeconfig that is read again, errors that quote nothing of a kubeconfig, no key left in a temporary file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from entryproxy.kubernetes.errors import CredentialsError
-from entryproxy.settings import is_in_pod, kubeconfig_files
+from entryproxy.kubernetes.pod import PodConfiguration
+from entryproxy.settings import kubeconfig_files, pod_api_server
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
@@ -55,7 +56,7 @@ class Credentials:
 
     def __init__(
         self,
-        configuration: Configuration,
+        configuration: Configuration | PodConfiguration,
         endpoint: Endpoint,
         namespace: str,
         *,
@@ -84,15 +85,16 @@ class Credentials:
             _log.warning("can't refresh the token of the API server: %s", _sentence(problem))
 
 
-async def load_credentials(kubeconfig: str, context: str, service_account: Path = SERVICE_ACCOUNT) -> Credentials:
+async def load_credentials(kubeconfig: str, context: str, service_account: Path | None = None) -> Credentials:
     """From the pod's service account when this is a pod and no kubeconfig is given, else from the kubeconfig.
 
-    kubeconfig: "" for $KUBECONFIG or ~/.kube/config. context: "" for the current one. Raises CredentialsError.
+    kubeconfig: "" for $KUBECONFIG or ~/.kube/config. context: "" for the current one. service_account: a folder, None
+    for where kubelets mount it. Raises CredentialsError.
     """
     try:
         async with asyncio.timeout(LOAD_TIMEOUT_SECONDS):
-            if not kubeconfig and is_in_pod():
-                return _load_in_pod(service_account)
+            if not kubeconfig and (server := pod_api_server()):
+                return _load_in_pod(server, service_account or SERVICE_ACCOUNT)
             return await _load_kubeconfig(kubeconfig or kubeconfig_files(), context)
     except CredentialsError:
         raise
@@ -100,12 +102,8 @@ async def load_credentials(kubeconfig: str, context: str, service_account: Path 
         raise CredentialsError(_sentence(problem)) from None
 
 
-def _load_in_pod(service_account: Path) -> Credentials:
-    from kubernetes_asyncio.client import Configuration  # 40 MB and half a second, for those only who need a cluster
-    from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
-
-    configuration = Configuration()
-    InClusterConfigLoader(str(service_account / "token"), str(service_account / "ca.crt")).load_and_set(configuration)
+def _load_in_pod(server: str, service_account: Path) -> Credentials:
+    configuration = PodConfiguration(server, service_account)
     try:
         namespace = (service_account / "namespace").read_text().strip()
     except OSError:
@@ -114,7 +112,7 @@ def _load_in_pod(service_account: Path) -> Credentials:
 
 
 async def _load_kubeconfig(files: str, context: str) -> Credentials:
-    from kubernetes_asyncio.client import Configuration
+    from kubernetes_asyncio.client import Configuration  # 40 MB and a third of a second, for those only who need it
     from kubernetes_asyncio.config import load_kube_config
 
     if not _is_there(files):
@@ -150,7 +148,7 @@ def _refresh_hook(loader: KubeConfigLoader) -> Callable[[Configuration], object]
     return refresh
 
 
-def _endpoint(configuration: Configuration) -> Endpoint:
+def _endpoint(configuration: Configuration | PodConfiguration) -> Endpoint:
     server = str(configuration.host).rstrip("/")
     is_tls = server.startswith("https://")
     files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file) if is_tls else ()
@@ -166,7 +164,7 @@ def _endpoint(configuration: Configuration) -> Endpoint:
     )
 
 
-def _tls(configuration: Configuration) -> ssl.SSLContext:
+def _tls(configuration: Configuration | PodConfiguration) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
     # Clusters' own authorities often lack extensions that RFC 5280 asks for; no other client of theirs minds.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
