@@ -6,7 +6,8 @@ server name agree → exchange passes the tenant's limits and leads the request 
 upstream reads its answer, relay or tunnel passes it on → account counts and logs.
 
 A change, in the control process: config watches and reads the source, settled → compiler makes tenants in force and
-findings of all objects → process.publisher sends every worker what differs → edge.context applies it, one reference.
+findings of all objects → process.publisher sends every worker what differs → edge.context prepares it between
+requests, then applies it at once.
 
     cli         arguments and environment → settings → one command
     demo        everything on one machine, with what a cluster would bring

@@ -98,7 +98,9 @@ def pod_api_server(environment: Mapping[str, str] | None = None) -> str:
     """The URL of the API server, of which Kubernetes tells the processes of every pod; "" elsewhere."""
     values = os.environ if environment is None else environment  # noqa: TID251
     host, port = values.get("KUBERNETES_SERVICE_HOST", ""), values.get("KUBERNETES_SERVICE_PORT", "") or "443"
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}" if host else ""
+    if not host:
+        return ""
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def kubeconfig_files(environment: Mapping[str, str] | None = None) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from entryproxy.console.paging import QueryError, limit_of, page_of
-from entryproxy.console.rows import all_certificates, certificate_row, tenant_row
+from entryproxy.console.rows import certificate_row, tenant_row
 from entryproxy.console.state import PodState
 from entryproxy.model.finding import Finding
 from entryproxy.routing.explain import explain
+from entryproxy.routing.table import all_certificates
 from entryproxy.telemetry.totals import total_of
 
 Query = Mapping[str, str]

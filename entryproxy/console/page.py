@@ -11,10 +11,11 @@ from entryproxy.console import api, words
 from entryproxy.console.html import Html, element, joined
 from entryproxy.console.page_explain import explain_section
 from entryproxy.console.paging import page_of
-from entryproxy.console.rows import CertificateRow, TenantRow, all_certificates, certificate_row, tenant_row
+from entryproxy.console.rows import CertificateRow, TenantRow, certificate_row, tenant_row
 from entryproxy.console.state import PodState
 from entryproxy.console.style import STYLE
 from entryproxy.model.finding import Finding
+from entryproxy.routing.table import all_certificates
 from entryproxy.telemetry.counters import WorkerReport
 from entryproxy.telemetry.totals import total_of
 

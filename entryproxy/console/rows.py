@@ -6,19 +6,15 @@ Rows are built field by field from the snapshot, so that nothing gets out that i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
 from entryproxy.compiler.parsing import EXPIRY_WARNING_SECONDS
 from entryproxy.model.certificate import Certificate
-from entryproxy.model.hostname import SYSTEM
-from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Limits, Tenant, Timeouts
 from entryproxy.model.times import rfc3339
 from entryproxy.routing.explain import view_gateway
-from entryproxy.routing.table import certificates_of
 from entryproxy.telemetry.counters import TenantReport, WorkerReport
 
 _DAY_SECONDS = 86_400
@@ -114,12 +110,6 @@ def certificate_row(certificate: Certificate, now: float) -> CertificateRow:
         state=state,
         fingerprint=certificate.fingerprint,
     )
-
-
-def all_certificates(snapshot: Snapshot) -> Iterator[Certificate]:
-    """Every certificate in force, the platform's first."""
-    for owner in (SYSTEM, *sorted(snapshot.tenants)):
-        yield from certificates_of(snapshot, owner)
 
 
 def _traffic(report: TenantReport) -> Traffic:

@@ -30,6 +30,7 @@ REFILL_SECONDS = 60.0
 """An object may give rise to so many at once, then to one each so many seconds."""
 OBJECTS_MAX = 4_096
 _DIGEST_CHARACTERS = 16
+_NAME_CHARACTERS_MAX = 253 - 1 - _DIGEST_CHARACTERS
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -92,7 +93,7 @@ class EventRecorder:
         now = self._clock()
         if not _remembered(self._allowances, regarding, _Allowance, now).take(now):
             return False
-        name = f"{regarding.name}.{_digest(regarding, kind, reason, note)}"
+        name = f"{regarding.name[:_NAME_CHARACTERS_MAX]}.{_digest(regarding, kind, reason, note)}"
         told = _remembered(self._told, name, _Told, now)
         if now - told.last > REPEAT_SECONDS:
             told = self._told[name] = _Told(now)

@@ -14,7 +14,7 @@ from entryproxy.edge.account import record_of
 from entryproxy.edge.heads import trusted_lines, trusted_request_id
 from entryproxy.edge.hold import GATEWAY
 from entryproxy.edge.local import send_problem
-from entryproxy.edge.policy import is_upgrade_answer
+from entryproxy.edge.policy import is_upgrade_answer, may_retry, missed_deadline
 from entryproxy.edge.relay import AnswerRelay
 from entryproxy.edge.tunnel import open_tunnel
 from entryproxy.edge.upload import Upload, body_too_large
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from entryproxy.telemetry.access_line import Record
     from entryproxy.telemetry.counters import TenantReport
 
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110 §9.2.2
-_CLIENT_CLOSED = 499
-"""nginx's status for a client that left before its answer; only ever logged and counted."""
+_CLIENT_CLOSED = 499  # nginx's, for a client that left before its answer; only ever logged and counted
 
 
 class Exchange:
@@ -327,7 +325,7 @@ class Exchange:
         if self.tunnel is not None:
             self._finish(monotonic())
             self.http.exchange_done(keep_alive=False, body_unread=False)
-        elif self._may_retry(connection):
+        elif not self._retried and self._upload is None and may_retry(self.known, self.method, connection):
             self._retried = True
             pool.connect(self)
         else:
@@ -337,26 +335,11 @@ class Exchange:
             detail = "The gateway broke off before its answer was complete."
             self.fail(EntryError(502, reason, detail, source=Source.GATEWAY))
 
-    def _may_retry(self, connection: GatewayConnection) -> bool:
-        """A kept connection may have been closed as the request was on its way (RFC 9112 §9.3.1)."""
-        return (
-            connection.reused
-            and not connection.answered
-            and not self._retried
-            and self._upload is None
-            and self.known.fields.upgrade is None
-            and self.method in _IDEMPOTENT
-        )
-
     def timed_out(self) -> None:
         """The deadline of the present phase has passed."""
-        if self.tunnel is not None or self._relay is not None:
-            self.fail(EntryError(504, "idle_timeout", "Nothing moved for too long.", source=Source.GATEWAY))
-        elif self._upload_open and not self.http.hold.reasons:
-            self.fail(EntryError(408, "body_timeout", "The request's body did not arrive in time.", close=True))
-        else:
-            detail = "The gateway did not answer in time."
-            self.fail(EntryError(504, "first_byte_timeout", detail, source=Source.GATEWAY))
+        is_answering = self.tunnel is not None or self._relay is not None
+        is_reading = self._upload_open and not self.http.hold.reasons
+        self.fail(missed_deadline(is_answering=is_answering, is_reading=is_reading))
 
     def client_gone(self, reason: str = "client_closed") -> None:
         """The client left, or was given up; so is the work at the gateway."""

@@ -1,5 +1,5 @@
-"""What a request must satisfy before its tenant's gateway hears of it. Pure: looks at the request and its connection
-only.
+"""What a request must satisfy before its tenant's gateway hears of it, and what may become of it there. Pure: looks at
+the request and its connections only.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ import binascii
 import hashlib
 from typing import TYPE_CHECKING
 
-from entryproxy.errors import EntryError
+from entryproxy.errors import EntryError, Source
 
 if TYPE_CHECKING:
     from entryproxy.edge.context import EdgeContext
     from entryproxy.edge.heads import KnownRequest
     from entryproxy.edge.transport import ClientTransport
+    from entryproxy.edge.upstream import GatewayConnection
     from entryproxy.http1.request import RequestFields, RequestLine
     from entryproxy.http1.response import ResponseHead
 
 _WEBSOCKET_KEY_BYTES = 16
 _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
+
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110 §9.2.2
 
 
 def check_request(link: ClientTransport, known: KnownRequest, line: RequestLine) -> None:
@@ -98,3 +101,19 @@ def redirect_location(edge: EdgeContext, link: ClientTransport, known: KnownRequ
     # too.
     suffix = f":{edge.https_port}" if port and port == str(edge.http_port) and edge.https_port != 443 else ""
     return f"https://{name}{suffix}{target.decode('latin-1')}"
+
+
+def may_retry(known: KnownRequest, method: bytes, connection: GatewayConnection) -> bool:
+    """Whether a request without a body that was lost with `connection` may go to another one: a kept connection may
+    have been closed as the request was on its way (RFC 9112 §9.3.1).
+    """
+    return connection.reused and not connection.answered and known.fields.upgrade is None and method in _IDEMPOTENT
+
+
+def missed_deadline(*, is_answering: bool, is_reading: bool) -> EntryError:
+    """Who was too slow. is_answering: the answer or the tunnel has begun; is_reading: the client owes us the body."""
+    if is_answering:
+        return EntryError(504, "idle_timeout", "Nothing moved for too long.", source=Source.GATEWAY)
+    if is_reading:
+        return EntryError(408, "body_timeout", "The request's body did not arrive in time.", close=True)
+    return EntryError(504, "first_byte_timeout", "The gateway did not answer in time.", source=Source.GATEWAY)

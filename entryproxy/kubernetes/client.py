@@ -49,6 +49,24 @@ class _Page(msgspec.Struct):
     metadata: _ListMeta = msgspec.field(default_factory=_ListMeta)
 
 
+class _Request(msgspec.Struct, frozen=True):
+    """What to ask of the API server. kind, accept: Content-Type and Accept, "" for none."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes | None = None
+    kind: str = ""
+    accept: str = ""
+
+    def url(self, server: str) -> URL:
+        return URL(f"{server}{self.path}" + (f"?{urlencode(self.query)}" if self.query else ""), encoded=True)
+
+    def headers(self, token: str) -> dict[str, str]:
+        fields = {"Authorization": token, "Content-Type": self.kind, "Accept": self.accept}
+        return {name: value for name, value in fields.items() if value}
+
+
 _decode_page = any_depth(msgspec.json.Decoder(_Page).decode)
 
 
@@ -91,7 +109,7 @@ class ClusterClient:
 
     async def get(self, path: str, query: Mapping[str, str] = _NO_QUERY, bytes_max: int | None = None) -> bytes:
         """The body, raw JSON. With more than `bytes_max`, BODY_BYTES_MAX if None, an ApiError of reason "TooLarge"."""
-        return await self._request("GET", path, query, bytes_max=bytes_max)
+        return await self._request(_Request("GET", path, query), bytes_max)
 
     async def list(
         self, path: str, query: Mapping[str, str] = _NO_QUERY, *, metadata_only: bool = False
@@ -103,7 +121,7 @@ class ClusterClient:
         token = ""
         while True:
             page = {"limit": str(PAGE_ITEMS), **query, **({"continue": token} if token else {})}
-            body = await self._request("GET", path, page, accept=_METADATA_LIST if metadata_only else "")
+            body = await self._request(_Request("GET", path, page, accept=_METADATA_LIST if metadata_only else ""))
             yield body
             try:
                 token = _decode_page(body).metadata.continue_
@@ -117,19 +135,19 @@ class ClusterClient:
 
         409 when another manager has one of its fields.
         """
-        return await self._request("PATCH", path, {"fieldManager": field_manager, **query}, body, _APPLY)
+        return await self._request(_Request("PATCH", path, {"fieldManager": field_manager, **query}, body, _APPLY))
 
     async def create(self, path: str, body: bytes, query: Mapping[str, str] = _NO_QUERY) -> bytes:
         """A new object in the collection `path`, as it was stored. 409 when there is one of its name."""
-        return await self._request("POST", path, query, body, _JSON)
+        return await self._request(_Request("POST", path, query, body, _JSON))
 
     async def replace(self, path: str, body: bytes, query: Mapping[str, str] = _NO_QUERY) -> bytes:
         """The object `path` by another, as it was stored. 409 unless `body` has the version that is there."""
-        return await self._request("PUT", path, query, body, _JSON)
+        return await self._request(_Request("PUT", path, query, body, _JSON))
 
     async def delete(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> bytes:
         """Delete the object `path`; what the server answers, a Status or the object that is going."""
-        return await self._request("DELETE", path, query)
+        return await self._request(_Request("DELETE", path, query))
 
     @asynccontextmanager
     async def watch(
@@ -143,25 +161,16 @@ class ClusterClient:
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=silence_seconds)
         with translated():
             async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-                response = await self._send("GET", path, {**query, "watch": "true"}, timeout=timeout)
+                response = await self._send(_Request("GET", path, {**query, "watch": "true"}), timeout)
         try:
             yield _lines(response)
         finally:
             _cut(response)
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: bytes | None = None,
-        kind: str = "",
-        bytes_max: int | None = None,
-        accept: str = "",
-    ) -> bytes:
+    async def _request(self, request: _Request, bytes_max: int | None = None) -> bytes:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS)
         with translated():
-            response = await self._send(method, path, query, body, kind, accept, timeout=timeout)
+            response = await self._send(request, timeout)
             try:
                 return await _read(response, bytes_max or BODY_BYTES_MAX)
             finally:
@@ -169,13 +178,7 @@ class ClusterClient:
 
     async def _send(
         self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: bytes | None = None,
-        kind: str = "",
-        accept: str = "",
-        *,
+        request: _Request,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, of several parts
     ) -> aiohttp.ClientResponse:
         """A response that says yes; raises ApiError, or what aiohttp raises. Tries twice with renewed credentials."""
@@ -184,7 +187,7 @@ class ClusterClient:
             credentials = self._credentials
             token = await credentials.authorization()
             try:
-                response = await self._dial(method, path, query, body, kind, accept, token, timeout)
+                response = await self._dial(request, token, timeout)
             except aiohttp.ClientSSLError:
                 if is_last or not await self._renew(credentials, token):
                     raise
@@ -199,27 +202,16 @@ class ClusterClient:
 
     async def _dial(
         self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: bytes | None,
-        kind: str,
-        accept: str,
+        request: _Request,
         token: str,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> aiohttp.ClientResponse:
         endpoint = self._credentials.endpoint
-        headers = {"Authorization": token} if token else {}
-        if kind:
-            headers["Content-Type"] = kind
-        if accept:
-            headers["Accept"] = accept
-        url = f"{endpoint.server}{path}" + (f"?{urlencode(query)}" if query else "")
         return await self._session.request(
-            method,
-            URL(url, encoded=True),
-            data=body,
-            headers=headers,
+            request.method,
+            request.url(endpoint.server),
+            data=request.body,
+            headers=request.headers(token),
             timeout=timeout,
             allow_redirects=False,  # a token goes nowhere but where the credentials say
             proxy=endpoint.proxy or None,

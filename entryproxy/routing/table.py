@@ -7,7 +7,7 @@ walk (docs/decisions/0019).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from entryproxy.model.certificate import Certificate
@@ -56,6 +56,12 @@ class RoutingTable:
         """All of it, for whoever has nothing."""
         tenants = tuple(self.tenants.values())
         return Change(generation=self.generation, whole=True, platform=self.platform, tenants=tenants)
+
+
+def all_certificates(table: Table) -> Iterator[Certificate]:
+    """The platform's, then the tenants', by their ids."""
+    for owner in (SYSTEM, *sorted(table.tenants)):
+        yield from certificates_of(table, owner)
 
 
 def certificates_of(table: Table, owner: str) -> tuple[Certificate, ...]:

@@ -15,9 +15,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from entryproxy.model.finding import Finding
-from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.snapshot import Snapshot
-from entryproxy.routing.table import certificates_of
+from entryproxy.routing.table import all_certificates
 from entryproxy.telemetry.counters import DURATION_BOUNDS_SECONDS, TenantReport, WorkerReport
 from entryproxy.telemetry.histogram import Histogram
 from entryproxy.telemetry.totals import total_of
@@ -171,11 +170,10 @@ def _certificates(snapshot: Snapshot | None) -> Metric:
         labels=["tenant", "name"],
     )
     expiry: dict[tuple[str, str], float] = {}
-    for owner in (SYSTEM, *sorted(snapshot.tenants)) if snapshot else ():
-        for certificate in certificates_of(snapshot, owner) if snapshot else ():
-            key = (owner, certificate.source.rpartition("/")[2])
-            # The same name in two namespaces of a folder is one series: the one that needs attention first.
-            expiry[key] = min(certificate.not_after, expiry.get(key, certificate.not_after))
+    for certificate in all_certificates(snapshot) if snapshot else ():
+        key = (certificate.owner, certificate.source.rpartition("/")[2])
+        # The same name in two namespaces of a folder is one series: the one that needs attention first.
+        expiry[key] = min(certificate.not_after, expiry.get(key, certificate.not_after))
     for (owner, name), not_after in sorted(expiry.items()):
         family.add_metric([owner, name], not_after)
     return family

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from entryproxy.console.rows import all_certificates, certificate_row, tenant_row
+from entryproxy.console.rows import certificate_row, tenant_row
 from entryproxy.telemetry.counters import WorkerReport
 from tests.console import pod
 
@@ -44,8 +44,3 @@ def test_errors_are_answers_with_5xx() -> None:
         report.tenant("tenant2").observe(status, "HTTP/1.1", 0.1, 0.1, 1, 1)
     row = tenant_row(pod.snapshot().tenants["tenant2"], "aigw.example.com", report)
     assert (row.traffic.requests, row.traffic.errors) == (5, 2)
-
-
-def test_certificates_of_platform_and_tenants() -> None:
-    owners = [one.owner for one in all_certificates(pod.snapshot())]
-    assert owners == ["system", "tenant1", "tenant1", "tenant2"]

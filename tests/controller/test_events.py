@@ -86,6 +86,11 @@ async def test_a_long_note_is_cut_and_another_controller_may_go_on(
     assert one["message"] == "x" * (NOTE_CHARACTERS_MAX - 1) + "…"
 
 
+async def test_the_longest_name_has_events_too(client: ClusterClient, namespace: str, clock: Clock) -> None:
+    longest = Regarding("v1", "ConfigMap", namespace, "x" * 253)
+    assert await EventRecorder(client, clock=clock).record(longest, "Normal", "Provisioned", "here")
+
+
 async def test_an_object_with_too_much_to_say_is_heard_less_often(
     client: ClusterClient, regarding: Regarding, clock: Clock, namespace: str
 ) -> None:

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
-from pathlib import Path
 
 import pytest
 
-from entryproxy.process import children
+from entryproxy.process import children, link
 from entryproxy.process.children import Child, describe
 
 
@@ -46,12 +44,19 @@ def test_a_child_that_does_not_run_ignores_signals(child: Child) -> None:
     child.close_link()
 
 
-def test_a_failed_start_leaves_no_descriptor(child: Child) -> None:
-    gc.collect()  # what earlier tests left to it must not be closed in between
-    before = len(list(Path("/proc/self/fd").iterdir()))
+def test_a_failed_start_leaves_no_descriptor(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[socket.socket] = []
+
+    def remember() -> tuple[socket.socket, socket.socket]:
+        pair = socket.socketpair()
+        opened.extend(pair)
+        return pair
+
+    monkeypatch.setattr(link, "open_pair", remember)
     with socket.socket() as held:
         child.start(0.0, [held])
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+        assert held.fileno() != -1
+    assert [sock.fileno() for sock in opened] == [-1, -1]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.snapshot import Change, Snapshot
-from entryproxy.routing.table import RoutingTable, certificates_of
+from entryproxy.routing.table import RoutingTable, all_certificates, certificates_of
 from tests.model.test_snapshot import snapshots
 from tests.routing.snapshots import DOMAIN, certificate, snapshot, tenant
 
@@ -39,3 +39,4 @@ def test_certificates_are_the_owners() -> None:
     ours, theirs = certificate(SYSTEM, f"*.{DOMAIN}"), certificate("a", f"*.a.{DOMAIN}")
     one = snapshot(tenant("a", certificates=(theirs,)), tenant("b"), certificates=(ours,))
     assert [certificates_of(one, owner) for owner in (SYSTEM, "a", "b", "nobody")] == [(ours,), (theirs,), (), ()]
+    assert list(all_certificates(one)) == [ours, theirs]
