@@ -7,6 +7,13 @@ import msgspec
 from entryproxy.model.secret import PrivateBytes
 
 TENANT_LABEL = "entryproxy.higress.io/tenant"
+PROVISIONED_LABEL = "entryproxy.higress.io/provisioned"
+"""On a tenant's ConfigMap together with FINALIZER, with the tenant's id: the controller finds it by that even when
+TENANT_LABEL has been taken away."""
+FINALIZER = "entryproxy.higress.io/release"
+"""Keeps a tenant's ConfigMap until its release is gone."""
+STATUS_ANNOTATION = "entryproxy.higress.io/status"
+"""On a tenant's ConfigMap: `model.status.TenantStatus` as JSON."""
 CONFIG_MAP = "ConfigMap"
 SECRET = "Secret"  # noqa: S105 - a kind
 ENDPOINT_SLICE = "EndpointSlice"

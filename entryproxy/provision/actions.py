@@ -5,15 +5,13 @@ Every action can be repeated: whoever is stopped between two of them observes an
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from entryproxy.model.status import Phase
 from entryproxy.provision.digests import manifest_digest
 from entryproxy.provision.state import DesiredRelease, Reference
-
-Phase = Literal["Provisioning", "Ready", "Upgrading", "RollingBack", "Failed", "Removing", "Removed", "Unmanaged"]
-"""Where a tenant's gateway stands, in one word."""
 
 
 def reference_of(manifest: dict[str, Any]) -> Reference:
@@ -27,6 +25,16 @@ class EnsureFinalizer(msgspec.Struct, frozen=True):
 
     def describe(self) -> str:
         return "add our finalizer to the tenant's ConfigMap"
+
+
+class CreateDefinition(msgspec.Struct, frozen=True):
+    """A CustomResourceDefinition that the cluster lacks. One that is there by now is no error: it is every tenant's, so
+    nobody's to change."""
+
+    manifest: dict[str, Any]
+
+    def describe(self) -> str:
+        return f"create {reference_of(self.manifest)}"
 
 
 class ApplyObject(msgspec.Struct, frozen=True):
@@ -121,6 +129,7 @@ class DropFinalizer(msgspec.Struct, frozen=True):
 
 Action = (
     EnsureFinalizer
+    | CreateDefinition
     | ApplyObject
     | DeleteObject
     | InstallRelease

@@ -11,27 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import msgspec
-
+from entryproxy.model.status import Condition, ConditionType, Phase
 from entryproxy.model.times import rfc3339
-from entryproxy.provision.actions import Phase, Plan
+from entryproxy.provision.actions import Plan
 from entryproxy.provision.state import Observed
 
-ConditionType = Literal["Ready", "Provisioned", "Progressing"]
 MESSAGE_LENGTH_MAX = 1024
 """In characters. Kubernetes allows 32,768; three conditions of a tenant have to fit one annotation easily."""
 _IN_PROGRESS: frozenset[Phase] = frozenset({"Provisioning", "Upgrading", "RollingBack", "Removing"})
 _WITHOUT_GATEWAY: frozenset[Phase] = frozenset({"Removing", "Removed"})
-
-
-class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One condition. last_transition_time: RFC 3339, when the status (not only the reason) last changed."""
-
-    type: ConditionType
-    status: Literal["True", "False"]
-    reason: str
-    message: str
-    last_transition_time: str
 
 
 def conditions(plan: Plan, observed: Observed, now: float, previous: Iterable[Condition] = ()) -> tuple[Condition, ...]:

@@ -1,14 +1,23 @@
 """What a tenant wants × what there is → what to do now, in order, and what to say about it.
 
-Objects go first (namespace, quota, policies, rights), the release after them: a gateway never starts outside its
-fences. Whatever isn't ours is never written to; one such object stops the whole plan before its first write.
+Definitions and objects go first (namespace, quota, policies, rights), the release after them: a gateway never starts
+outside its fences. Whatever isn't ours is never written to; one such object stops the whole plan before its first
+write.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from entryproxy.provision.actions import Action, ApplyObject, DeleteObject, EnsureFinalizer, Plan, reference_of
+from entryproxy.provision.actions import (
+    Action,
+    ApplyObject,
+    CreateDefinition,
+    DeleteObject,
+    EnsureFinalizer,
+    Plan,
+    reference_of,
+)
 from entryproxy.provision.removal import plan_removal
 from entryproxy.provision.revisions import POLL_SECONDS, is_foreign, plan_release
 from entryproxy.provision.state import Desired, ObjectState, Observed, Reference
@@ -90,11 +99,14 @@ def _wait_for_removal(desired: Desired, observed: Observed, now: float) -> Plan 
 def _rollout(desired: Desired, observed: Observed, now: float) -> Plan:
     release = plan_release(desired.release, observed, now)
     finalizer = () if observed.has_finalizer else (EnsureFinalizer(),)
+    definitions = tuple(
+        CreateDefinition(one) for one in desired.definitions if one["metadata"]["name"] not in observed.definitions
+    )
     objects = _object_actions(desired, observed)
     if objects and release.phase == "Ready":
         message = f"{len(objects)} objects of ours are applied or deleted. {release.message}"
         release = msgspec.structs.replace(release, reason="Repairing", message=message)
-    return msgspec.structs.replace(release, actions=(*finalizer, *objects, *release.actions))
+    return msgspec.structs.replace(release, actions=(*finalizer, *definitions, *objects, *release.actions))
 
 
 def _object_actions(desired: Desired, observed: Observed) -> tuple[Action, ...]:

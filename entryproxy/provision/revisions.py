@@ -12,17 +12,17 @@ digest of its target. Hence three rules:
 
 from __future__ import annotations
 
+from entryproxy.model.status import Attempt, Phase
 from entryproxy.model.times import rfc3339
 from entryproxy.provision.actions import (
     InstallRelease,
-    Phase,
     Plan,
     RepairObjects,
     RollbackRelease,
     UninstallRelease,
     UpgradeRelease,
 )
-from entryproxy.provision.state import Attempt, DesiredRelease, Observed, Revision
+from entryproxy.provision.state import DesiredRelease, Observed, Revision
 
 POLL_SECONDS = 5.0
 """How long to wait for something that nobody may tell us of: a gateway's start, a namespace's end, our own child."""

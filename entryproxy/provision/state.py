@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from entryproxy.model.status import Attempt
+
 HELM_STATUSES = Literal[
     "unknown",
     "deployed",
@@ -33,6 +35,17 @@ class Reference(msgspec.Struct, frozen=True, order=True):
         return f"{self.kind} {where}{self.name}"
 
 
+class Rendering(msgspec.Struct, frozen=True, kw_only=True):
+    """How a release's rendered manifests are changed before they are applied, see `narrowing`.
+
+    watched: a namespace besides the release's own that its controller may read, "" for none. has_config: whether the
+    ConfigMap `higress-config` is this release's; in a shared namespace it is one release's alone.
+    """
+
+    watched: str = ""
+    has_config: bool = True
+
+
 class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
     """A Helm release as it should be. digest: of everything that makes it, at most 63 characters: equal digests need
     no Helm. chart: a path to a packed chart, whose own digest is part of `digest`."""
@@ -43,11 +56,13 @@ class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     values: dict[str, Any]
     digest: str
+    rendering: Rendering = Rendering()
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """What one tenant wants. source: "namespace/name" of its ConfigMap; uid: that ConfigMap's. objects: complete
-    manifests in the order in which they are applied, the Namespace first if we make it."""
+    manifests in the order in which they are applied, the Namespace first if we make it. definitions: the chart's
+    CustomResourceDefinitions, which are made where they are missing and never touched again."""
 
     tenant: str
     source: str
@@ -55,6 +70,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     objects: tuple[dict[str, Any], ...]
     release: DesiredRelease
+    definitions: tuple[dict[str, Any], ...] = ()
 
 
 class ObjectState(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,16 +95,6 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     created: float = 0.0
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last operations on this release came to, remembered in the tenant's status. digest: of the desired
-    release that failed; failures: in a row with this digest; not_before: Unix seconds; message: one sentence."""
-
-    digest: str = ""
-    failures: int = 0
-    not_before: float = 0.0
-    message: str = ""
-
-
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What there is of one tenant. namespace: None when it isn't there. revisions: all that are kept, by number.
 
@@ -96,7 +102,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     is_withdrawn: every entry pod has had time to stop serving the tenant and to drain. is_gateway_ready: its Deployment
     is available. missing: objects of the deployed revision's manifest that aren't there or differ. leftovers: objects
     that carry the release's identity and belong to no revision that is kept. operation: one is under way right now.
-    release_name, release_namespace: whose the revisions are; removal has nobody else to ask.
+    release_name, release_namespace: whose the revisions are; removal has nobody else to ask. definitions: names of the
+    CustomResourceDefinitions that are there.
     """
 
     namespace: ObjectState | None = None
@@ -112,3 +119,4 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Reference, ...] = ()
     leftovers: tuple[Reference, ...] = ()
     operation: bool = False
+    definitions: frozenset[str] = frozenset()

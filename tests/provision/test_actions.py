@@ -10,8 +10,14 @@ from entryproxy.provision.digests import DIGEST_ANNOTATION
 from entryproxy.provision.state import Reference
 from tests.provision.worlds import NAMESPACE_MANIFEST, QUOTA_MANIFEST, config_map, release
 
+DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "wasmplugins.extensions.higress.io"},
+}
 EXAMPLES: list[tuple[Action, str]] = [
     (actions.EnsureFinalizer(), "add our finalizer to the tenant's ConfigMap"),
+    (actions.CreateDefinition(DEFINITION), "create CustomResourceDefinition wasmplugins.extensions.higress.io"),
     (actions.ApplyObject(QUOTA_MANIFEST), "apply ResourceQuota acme-gateway/acme"),
     (actions.DeleteObject(config_map("x")), "delete ConfigMap acme-gateway/x"),
     (

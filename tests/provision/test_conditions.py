@@ -3,7 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from entryproxy.provision.conditions import MESSAGE_LENGTH_MAX, Condition, conditions
+from entryproxy.model.status import Condition
+from entryproxy.provision.conditions import MESSAGE_LENGTH_MAX, conditions
 from entryproxy.provision.plan import plan
 from entryproxy.provision.state import Observed
 from tests.provision.worlds import NOW, desired, failing, observed

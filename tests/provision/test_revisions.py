@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from entryproxy.model.status import Attempt
 from entryproxy.provision.actions import (
     DropFinalizer,
     EnsureFinalizer,
@@ -20,7 +21,7 @@ from entryproxy.provision.actions import (
 )
 from entryproxy.provision.plan import back_off_seconds, plan
 from entryproxy.provision.revisions import is_foreign, plan_release
-from entryproxy.provision.state import HELM_STATUSES, Attempt, Observed, Revision
+from entryproxy.provision.state import HELM_STATUSES, Observed, Revision
 from tests.provision.worlds import NAMESPACE_MANIFEST, NOW, desired, observed, release, revisions, state
 
 Fate = Literal["works", "fails", "stopped before", "stopped midway", "stopped before the last write", "twin lives"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from entryproxy.model.status import Attempt
 from entryproxy.provision.actions import ApplyObject, Plan, reference_of
-from entryproxy.provision.state import Attempt, Desired, DesiredRelease, ObjectState, Observed, Reference, Revision
+from entryproxy.provision.state import Desired, DesiredRelease, ObjectState, Observed, Reference, Revision
 
 NOW = 1_000_000.0
 NAMESPACE = "acme-gateway"
