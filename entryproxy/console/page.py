@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
@@ -19,11 +17,6 @@ from entryproxy.routing.table import all_certificates
 from entryproxy.telemetry.counters import WorkerReport
 from entryproxy.telemetry.totals import total_of
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'sha256-"
-    + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 ROWS_MAX = 100
 _STATE_CHIPS = {"valid": "good", "expiring": "warn", "expired": "bad", "notYetValid": "warn"}
 

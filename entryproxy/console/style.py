@@ -1,5 +1,10 @@
 """How the page looks: system fonts, light and dark, tables that turn into cards on a narrow screen."""
 
+from __future__ import annotations
+
+import base64
+import hashlib
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -77,3 +82,9 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
 }
 """
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from entryproxy.process import link
-from entryproxy.process.log import log_as
+from entryproxy.telemetry.log import log_as
 
 RESTART_SECONDS = 0.1
 RESTART_SECONDS_MAX = 5.0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from entryproxy.edge.budgets import BudgetTable
 from entryproxy.process import control, ledger, sockets, worker
-from entryproxy.process.log import log_as
+from entryproxy.telemetry.log import log_as
 from entryproxy.process.supervisor import Supervisor
 from entryproxy.settings import ServeSettings
 

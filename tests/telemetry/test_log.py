@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 
-from entryproxy.process.log import LineFormatter
+from entryproxy.telemetry.log import LineFormatter
 
 
 def record(message: str, *arguments: object) -> logging.LogRecord:
