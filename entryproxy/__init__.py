@@ -29,6 +29,7 @@ requests, then applies it at once.
     settings    every option and limit; the only reader of the environment
     errors      one error type: whose fault, which status, a word for logs and metrics
     tasks       the only place that starts a task
+    listening   TCP sockets that listen
 
 Imports point downwards only (import-linter, in pyproject.toml). Pure packages take time, randomness and bytes as
 arguments. Nothing on the first journey waits for the second. docs/architecture.md says more.

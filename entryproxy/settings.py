@@ -1,7 +1,8 @@
 """Every setting and every limit, each with its unit in its name; the only reader of the environment.
 
-`ServeSettings` is what an operator chooses (command line, then `ENTRYPROXY_<OPTION>`, then the default). `EdgeLimits`
-is what the entry imposes on every peer whatever the tenant says; it is one object so that a test can shrink a limit.
+`ServeSettings` and `ControllerSettings` are what an operator chooses (command line, then `ENTRYPROXY_<OPTION>`, then
+the default). `EdgeLimits` is what the entry imposes on every peer whatever the tenant says; it is one object so that a
+test can shrink a limit.
 """
 
 from __future__ import annotations
@@ -37,6 +38,38 @@ class ServeSettings:
     zone: str = ""
     drain_delay_seconds: float = 5.0
     drain_timeout_seconds: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """How one controller provisions. Ports of 0 ask the kernel for a free one.
+
+    namespace: of the entry, where the tenants' ConfigMaps are. identity: this one's name among the controllers, "" for
+    the host's. helm: the program, a path or a name in PATH. work_dir: private, for charts and values while they are
+    needed, "" for a temporary one. chart, chart_version: for tenants that name none. charts_dir: where vendored charts
+    are, "" for none. resync_seconds: how often a tenant is looked at though nothing tells that it changed.
+    withdraw_seconds: how long entries get to stop serving a tenant before its gateway goes. operation_seconds: what one
+    run of Helm may take.
+    """
+
+    namespace: str = "higress-system"
+    kubeconfig: str = ""
+    context: str = ""
+    identity: str = ""
+    admin_port: int = 9090
+    admin_bind: str = "0.0.0.0"  # noqa: S104 - kubelet and Prometheus come from other addresses
+    helm: str = "helm"
+    work_dir: str = ""
+    chart: str = "higress-core"
+    chart_version: str = "2.2.1"
+    chart_repository: str = ""
+    charts_dir: str = ""
+    chart_plain_http: bool = False
+    parallel: int = 4
+    resync_seconds: float = 60.0
+    withdraw_seconds: float = 15.0
+    operation_seconds: float = 120.0
+    dry_run: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,19 @@ def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
     return task
 
 
+async def run_together(*work: Coroutine[Any, Any, Any]) -> None:
+    """Until the first of them ends, or fails, which is raised; the others are ended then, and waited for."""
+    started = [spawn(one, getattr(one, "__qualname__", "work")) for one in work]
+    try:
+        done, _ = await asyncio.wait(started, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            await one
+    finally:
+        for one in started:
+            one.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+
 async def cancel_all() -> None:
     """Cancel every task started here and wait for it, for a clean end of the loop."""
     current = asyncio.current_task()

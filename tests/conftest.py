@@ -11,6 +11,8 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import PROGRAMS, ControlPlane
 from tests.support import require_tool
 
+pytest.register_assert_rewrite("tests.golden")  # so that a difference is shown
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate-golden", action="store_true", help="write the .out.yaml files beside golden inputs")

@@ -10,6 +10,16 @@ import pytest
 from tests import tools
 
 
+class Clock:
+    """Stands still until a test moves it. now: seconds."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class MissingTool(UserWarning):
     """An outside program that a test drives is not installed here."""
 

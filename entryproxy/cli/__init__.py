@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from entryproxy.cli import check, explain, migrate, serve, tenant
+from entryproxy.cli import check, controller, explain, migrate, serve, tenant
 from entryproxy.cli.output import CommandError, complain
 from entryproxy.demo import command as demo
 
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("entryproxy"))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, demo, check, explain, tenant, migrate):
+    for command in (serve, controller, demo, check, explain, tenant, migrate):
         command.add_parser(commands)
     return parser

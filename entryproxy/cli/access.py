@@ -12,11 +12,13 @@ from entryproxy.config.kubernetes import resources
 from entryproxy.config.kubernetes.decode import Decoded, decode_document
 from entryproxy.config.kubernetes.listing import list_all
 from entryproxy.config.kubernetes.resources import Resource
+from entryproxy.controller.inventory import take_inventory
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import TENANT_LABEL, LabelledConfigMap, LabelledObject
 from entryproxy.model.reading import Reading
+from entryproxy.provision.inventory import Inventory
 
 PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets", "Service": "services"}
 _DRY_RUN = {"dryRun": "All"}
@@ -47,6 +49,10 @@ class ClusterAccess:
             findings=tuple(findings),
             unread=frozenset(one.reference for one in decoded if one.problem is not None),
         )
+
+    async def take_inventory(self) -> Inventory:
+        """What gateways of the whole cluster may collide over, as far as it may be read."""
+        return await take_inventory(self.client, self.namespace)
 
     async def get(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """The object, None when there is none. namespace: "" for the entry's."""

@@ -1,23 +1,33 @@
-"""`entryproxy check [DIR]`: what the compiler has to say about a folder or a cluster, without serving it."""
+"""`entryproxy check [DIR]`: what the compiler has to say about a folder or a cluster, without serving it, and what
+collides there."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from entryproxy.cli import words
-from entryproxy.cli.cluster import add_cluster_options
-from entryproxy.cli.judging import Judgement, add_folder_argument, judge
+from entryproxy.cli.cluster import add_cluster_options, on_cluster
+from entryproxy.cli.judging import Judgement, add_folder_argument, compile_reading, finding_order, judge
+from entryproxy.cli.neighbours import judge_neighbours
 from entryproxy.cli.output import add_output_argument, print_document, say
+from entryproxy.model.reading import Reading
+from entryproxy.provision.inventory import Inventory
+
+if TYPE_CHECKING:
+    from entryproxy.cli.access import ClusterAccess
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command's arguments."""
     parser = subparsers.add_parser(
         "check",
-        help="judge all objects: conflicts, uncovered hosts, bad or expiring certificates",
-        description="Judge the labelled objects of a folder, or of the cluster, as the entry would. Exit 1 when "
-        "something is not in force as written.",
+        help="judge all objects: conflicts, uncovered hosts, bad or expiring certificates, colliding releases",
+        description="Judge the labelled objects of a folder, or of the cluster, as the entry would, and in a cluster "
+        "what all gateways there collide over. Exit 1 when something is not in force as written, or collides.",
         allow_abbrev=False,
     )
     add_folder_argument(parser)
@@ -28,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """0 without errors, 1 with; raises CommandError."""
-    judgement = judge(args)
+    judgement = _judge(args)
     findings = judgement.findings
     errors = sum(one.severity == "error" for one in findings)
     if args.output == "json":
@@ -40,6 +50,22 @@ def run(args: argparse.Namespace) -> int:
             say(str(one))
         say(_summarize(judgement))
     return 1 if errors else 0
+
+
+def _judge(args: argparse.Namespace) -> Judgement:
+    """Objects, and then neighbours; in a folder the tenants are each other's."""
+    if args.folder is None:
+        reading, inventory = on_cluster(args, _read)
+        judgement = compile_reading(reading, endpoints_known=True)
+    else:
+        judgement, inventory = judge(args), Inventory()
+    more = judge_neighbours(judgement, inventory, args.namespace)
+    findings = sorted((*judgement.findings, *more), key=finding_order)
+    return msgspec.structs.replace(judgement, findings=tuple(findings))
+
+
+async def _read(access: ClusterAccess) -> tuple[Reading, Inventory]:
+    return await access.read(), await access.take_inventory()
 
 
 def _summarize(judgement: Judgement) -> str:

@@ -47,9 +47,10 @@ def compile_reading(reading: Reading, *, endpoints_known: bool) -> Judgement:
     """All objects of a first reading, judged as the entry would. endpoints_known: the source knows EndpointSlices."""
     now = time.time()
     compilation = Compiler(parse_yaml, endpoints_known=endpoints_known).compile(reading, now)
-    findings = sorted((*reading.findings, *compilation.findings), key=_order)
+    findings = sorted((*reading.findings, *compilation.findings), key=finding_order)
     return Judgement(reading=reading, compilation=compilation, findings=tuple(findings), now=now)
 
 
-def _order(finding: Finding) -> tuple[str, str, str, str]:
+def finding_order(finding: Finding) -> tuple[str, str, str, str]:
+    """Errors first, then by object."""
     return finding.severity, finding.object, finding.field, finding.message

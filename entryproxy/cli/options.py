@@ -12,6 +12,7 @@ from entryproxy.model.hostname import is_label
 from entryproxy.settings import from_environment
 
 WORKERS_MAX = 256
+PARALLEL_MAX = 32
 SECONDS_MAX = 86_400.0
 COUNT_MAX = 2**53
 
@@ -113,6 +114,11 @@ def port(text: str) -> int:
 def workers(text: str) -> int:
     """A number of processes."""
     return _integer(text, 1, WORKERS_MAX)
+
+
+def parallel(text: str) -> int:
+    """A number of operations at a time."""
+    return _integer(text, 1, PARALLEL_MAX)
 
 
 def seconds(text: str) -> float:

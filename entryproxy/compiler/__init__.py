@@ -8,4 +8,6 @@ finding; it never stops another object. The steps, each in its own module:
 2. `claims`: which tenant owns which custom host (routing rule 3).
 3. `assembly`: drafts, platform defaults and certificates (`coverage` says which names each may serve) → tenants in
 force.
+
+`provisioning.read_tenant_spec` is for the controller: one document as written, by the same judgement.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ from entryproxy.compiler.tenants import DOCUMENT, TenantDraft
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM, is_under
-from entryproxy.model.objects import LabelledObject
+from entryproxy.model.objects import LabelledConfigMap, LabelledObject
 from entryproxy.model.tenant import GatewayEndpoint, Limits, Platform, Tenant, Timeouts
 
 _NAMES_SHOWN = 10
@@ -90,6 +90,7 @@ def assemble_tenant(
         gateway_protocol=draft.gateway_protocol,
         gateway_name=draft.gateway_name,
         gateway_ca_pem=draft.gateway_ca_pem,
+        provisioning=_provisioning(entry.source) if draft.has_release else "",
         https_redirect=context.https_redirect if draft.https_redirect is None else draft.https_redirect,
         hsts=draft.hsts,
         limits=merge(context.defaults, draft.document, "limits", Limits),
@@ -99,6 +100,13 @@ def assemble_tenant(
     )
     findings.extend(_uncovered(entry.source, tenant, context))
     return tenant, findings
+
+
+def _provisioning(source: LabelledObject) -> Literal["", "pending", "failed"]:
+    """By this version of the object, whichever one the draft is of."""
+    if not isinstance(source, LabelledConfigMap) or source.release_state == "served":
+        return ""
+    return "failed" if source.release_state == "failed" else "pending"
 
 
 def attach_certificates(

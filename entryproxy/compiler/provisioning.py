@@ -1,39 +1,15 @@
-"""What a tenant's document says about its release and its namespace, beyond the types of its fields.
-
-The entry uses nothing of it, but it is the one that tells an operator, and `entryproxy check` before that.
-"""
+"""A tenant's document for those who make its gateway, judged as the entry judges it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import msgspec
-
-from entryproxy.compiler.findings import Rejected
-from entryproxy.model.quantity import parse_quantity
-from entryproxy.model.release import NamespaceSpec, ReleaseSpec, check_chart, check_version, parse_admin
+from entryproxy.compiler.documents import ParseYaml, validate
+from entryproxy.compiler.tenants import DOCUMENT, parse_tenant
+from entryproxy.model.objects import LabelledConfigMap
+from entryproxy.model.tenant import TenantSpec
 
 
-def check_provisioning(document: str, release: ReleaseSpec | None, namespace: NamespaceSpec) -> None:
-    """Raises Rejected with the path of the first field that can't be. document: the key, "tenant.yaml"."""
-    if release is not None:
-        _check(f"{document}: $.release.chart", release.chart, check_chart)
-        _check(f"{document}: $.release.version", release.version, check_version)
-    for resource, quantity in msgspec.structs.asdict(namespace.quota).items():
-        _check(f"{document}: $.namespace.quota.{resource}", quantity, _check_amount)
-    for number, admin in enumerate(namespace.admins):
-        _check(f"{document}: $.namespace.admins[{number}]", admin, parse_admin, is_optional=False)
-
-
-def _check(field: str, text: str, check: Callable[[str], object], *, is_optional: bool = True) -> None:
-    if is_optional and not text:
-        return
-    try:
-        check(text)
-    except ValueError as problem:
-        raise Rejected(field, str(problem)) from problem
-
-
-def _check_amount(text: str) -> None:
-    if parse_quantity(text) < 0:
-        raise ValueError(f'"{text}" is less than nothing')
+def read_tenant_spec(config_map: LabelledConfigMap, parse_yaml: ParseYaml) -> TenantSpec:
+    """What the ConfigMap says. Raises Rejected for whatever the compiler would reject, in any part of the document: a
+    version that doesn't come in force must not install anything either."""
+    draft, _ = parse_tenant(config_map, parse_yaml, endpoints_known=True)
+    return validate(DOCUMENT, draft.document, TenantSpec)

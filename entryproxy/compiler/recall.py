@@ -17,7 +17,7 @@ from entryproxy.compiler.platform import PlatformDraft
 from entryproxy.compiler.tenants import TenantDraft
 from entryproxy.model.certificate import Certificate
 from entryproxy.model.hostname import SYSTEM
-from entryproxy.model.objects import LabelledConfigMap, LabelledSecret
+from entryproxy.model.objects import LabelledConfigMap, LabelledSecret, ReleaseState
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Limits, Platform, Tenant, Timeouts
 
@@ -28,7 +28,8 @@ def recall(running: Snapshot) -> list[Entry]:
     entries = [_recall_config_map(platform.source, SYSTEM, recall_settings(platform))]
     entries += map(_recall_secret, platform.certificates)
     for tenant in running.tenants.values():
-        entries.append(_recall_config_map(tenant.source, tenant.id, _recall_tenant(tenant)))
+        state: ReleaseState = "failed" if tenant.provisioning == "failed" else "unknown"
+        entries.append(_recall_config_map(tenant.source, tenant.id, _recall_tenant(tenant), state))
         entries += map(_recall_secret, tenant.certificates)
     return entries
 
@@ -50,6 +51,7 @@ def _recall_tenant(tenant: Tenant) -> TenantDraft:
         gateway_protocol=tenant.gateway_protocol,
         gateway_name=tenant.gateway_name,
         gateway_ca_pem=tenant.gateway_ca_pem,
+        has_release=tenant.provisioning != "",
         https_redirect=tenant.https_redirect,
         hsts=tenant.hsts,
         document=_document(tenant.limits, tenant.timeouts),
@@ -61,9 +63,12 @@ def _document(limits: Limits, timeouts: Timeouts) -> dict[str, Any]:
     return {"limits": msgspec.to_builtins(limits), "timeouts": msgspec.to_builtins(timeouts)}
 
 
-def _recall_config_map(reference: str, tenant: str, draft: TenantDraft | PlatformDraft) -> Entry:
+def _recall_config_map(
+    reference: str, tenant: str, draft: TenantDraft | PlatformDraft, state: ReleaseState = "unknown"
+) -> Entry:
     namespace, _, name = reference.partition("/")
-    return Entry(LabelledConfigMap(namespace=namespace, name=name, tenant=tenant, created="", data={}), draft, ())
+    source = LabelledConfigMap(namespace=namespace, name=name, tenant=tenant, created="", data={}, release_state=state)
+    return Entry(source, draft, ())
 
 
 def _recall_secret(certificate: Certificate) -> Entry:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from entryproxy.compiler.certificates import MALFORMED, read_through
 from entryproxy.compiler.documents import ParseYaml, decode, unknown_keys, validate
 from entryproxy.compiler.findings import Rejected, warning
-from entryproxy.compiler.provisioning import check_provisioning
+from entryproxy.compiler.release import check_release
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import TENANT_ID_CHARACTERS_MAX, is_hostname, is_label, is_tenant_id
 from entryproxy.model.objects import LabelledConfigMap
@@ -27,7 +27,8 @@ _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0
 
 class TenantDraft(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What one ConfigMap says. domains: every claim in normal form, whoever wins it. document: the raw mapping, whose
-    limits and timeouts go over the platform's. gateway_name and the rest as in model.tenant.Tenant."""
+    limits and timeouts go over the platform's. has_release: the controller is to make the gateway. gateway_name and the
+    rest as in model.tenant.Tenant."""
 
     id: str
     domains: tuple[str, ...]
@@ -36,6 +37,7 @@ class TenantDraft(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     gateway_protocol: Literal["http", "https"]
     gateway_name: str
     gateway_ca_pem: str
+    has_release: bool = False
     https_redirect: bool | None
     hsts: str
     document: dict[str, Any]
@@ -48,7 +50,7 @@ def parse_tenant(
     check_tenant_id(source.tenant)
     document = decode(source, DOCUMENT, parse_yaml)
     spec = validate(DOCUMENT, document, TenantSpec)
-    check_provisioning(DOCUMENT, spec.release, spec.namespace)
+    check_release(DOCUMENT, spec.release, spec.namespace)
     findings = unknown_keys(source, (DOCUMENT, CA))
     addresses, service = _dial(source.tenant, spec.gateway, endpoints_known=endpoints_known)
     draft = TenantDraft(
@@ -59,6 +61,7 @@ def parse_tenant(
         gateway_protocol="https" if spec.gateway.protocol == "https" else "http",
         gateway_name=_name(spec.gateway, addresses, service),
         gateway_ca_pem=_trust(source.data.get(CA)),
+        has_release=spec.release is not None and spec.release.enabled,
         https_redirect=spec.https_redirect,
         hsts=render_hsts(spec.hsts),
         document=document,

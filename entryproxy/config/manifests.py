@@ -10,7 +10,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from entryproxy.model.objects import TENANT_LABEL, TLS_SECRET_TYPE, LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.config.yaml import parse_yaml
+from entryproxy.model.objects import (
+    STATUS_ANNOTATION,
+    TENANT_LABEL,
+    TLS_SECRET_TYPE,
+    LabelledConfigMap,
+    LabelledObject,
+    LabelledSecret,
+    ReleaseState,
+    release_state,
+)
 from entryproxy.model.secret import PrivateBytes
 
 _DOCUMENT_START = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
@@ -48,6 +58,11 @@ def split_documents(text: str) -> list[tuple[int, str]]:
     return documents
 
 
+def parse_documents(text: str) -> list[object]:
+    """Every document of a YAML stream, see `config.yaml`; raises YamlError."""
+    return [parse_yaml(part, max(len(part), 1)) for _, part in split_documents(text)]
+
+
 def objects_in(document: object) -> Iterator[object]:
     """The objects of one document, a `kind: List` taken apart."""
     if isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list):
@@ -68,6 +83,8 @@ def read_object(value: object, namespace: str, origin: str) -> LabelledObject | 
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or not isinstance(labels, dict) or TENANT_LABEL not in labels:
         return None
+    if metadata.get("deletionTimestamp") is not None:  # written out while a finalizer held it: as in a cluster
+        return None
     return _Reader(value, metadata, labels[TENANT_LABEL], namespace, origin).read()
 
 
@@ -79,6 +96,7 @@ class _Reader:
     ) -> None:
         self._value = value
         self._tenant = tenant if isinstance(tenant, str) else ""
+        self._annotations = metadata.get("annotations")
         self._identity = {"namespace": namespace, "name": "?"}
         for field in ("namespace", "name"):
             if field in metadata or field == "name":
@@ -99,7 +117,7 @@ class _Reader:
 
     def read(self) -> LabelledObject:
         if self._value["kind"] == "ConfigMap":
-            return LabelledConfigMap(**self._common, data=self._strings("data"))
+            return LabelledConfigMap(**self._common, data=self._strings("data"), release_state=self._release_state())
         if self._value.get("type") != TLS_SECRET_TYPE:
             raise self._refuse("type", f"Only Secrets of type {TLS_SECRET_TYPE} are read")
         return LabelledSecret(
@@ -118,6 +136,10 @@ class _Reader:
             if not isinstance(text, str):
                 raise self._refuse(f"{part}.{key}", 'Expected text; a document inside needs a "|" after its key')
         return data
+
+    def _release_state(self) -> ReleaseState:
+        status = self._annotations.get(STATUS_ANNOTATION) if isinstance(self._annotations, dict) else None
+        return release_state(status) if isinstance(status, str) else "unknown"
 
     def _material(self, key: str) -> bytes:
         """A value of the Secret, b"" when it is missing; `stringData` wins over `data`, as in the API server."""

@@ -94,6 +94,11 @@ class Elector:
         self._until = 0.0
         self._trouble = ""
 
+    @property
+    def trouble(self) -> str:
+        """Why the lease could not be read or written last, "" if it could."""
+        return self._trouble
+
     async def run(self, lead: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Call `lead` whenever we are the leader, and cancel it when we may be it no longer; returns when it returns.
         Raises what it raises, and FenceError."""

@@ -26,12 +26,30 @@ if TYPE_CHECKING:
 _TLS_SHUTDOWN_SECONDS = 1.0  # for the gateway's close_notify; until then all that it still sends is decrypted
 _CONTEXTS_MAX = 1_024
 _RETRY_AFTER = (("Retry-After", "1"),)
+_PROVISIONING = {
+    "pending": ("This tenant's gateway is being provisioned; it has not served yet.", (("Retry-After", "5"),)),
+    "failed": (
+        "This tenant's gateway could not be provisioned so far; its status tells the platform's operators why.",
+        (("Retry-After", "30"),),
+    ),
+}
+"""By `Tenant.provisioning`: what a request is told that no gateway takes. This is no outage, and it takes a while."""
 
 
 class GatewayPool:
     """Gateway connections of one tenant in one worker."""
 
-    __slots__ = ("_ca_pem", "_dialling", "_edge", "_endpoints", "_name", "_names", "_picked", "idle_max")
+    __slots__ = (
+        "_ca_pem",
+        "_dialling",
+        "_edge",
+        "_endpoints",
+        "_name",
+        "_names",
+        "_picked",
+        "_provisioning",
+        "idle_max",
+    )
 
     def __init__(self, edge: EdgeContext, tenant: Tenant) -> None:
         self._edge = edge
@@ -40,6 +58,7 @@ class GatewayPool:
         self._names = GatewayNames(edge, self._endpoints)
         self._picked: Endpoint | None = None
         self._dialling = 0
+        self._provisioning = tenant.provisioning
         self._adopt_protocol(tenant)
         self._adopt_addresses(tenant)
 
@@ -47,6 +66,7 @@ class GatewayPool:
         """Follow a changed tenant: new requests dial what it says now; connections that are in use serve their
         exchange and go where their address is no longer wanted.
         """
+        self._provisioning = new.provisioning
         if (
             old.gateway_protocol != new.gateway_protocol
             or old.gateway_name != new.gateway_name
@@ -173,6 +193,9 @@ class GatewayPool:
         return picked if picked is not None and picked.wanted else self._endpoints.pick()
 
     def _nobody(self, tried: set[Endpoint], timed_out: bool) -> EntryError:
+        if self._provisioning:
+            detail, headers = _PROVISIONING[self._provisioning]
+            return EntryError(503, "provisioning", detail, source=Source.GATEWAY, headers=headers)
         if not tried and not self._names:
             detail = "No pod of this tenant's gateway is ready."
             return EntryError(503, "no_endpoints", detail, source=Source.GATEWAY, headers=_RETRY_AFTER)

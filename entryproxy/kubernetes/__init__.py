@@ -3,6 +3,7 @@
     client        HTTP to the API server: raw bytes, every wait bounded
     credentials   in-cluster or kubeconfig; the only user of kubernetes_asyncio
     pod           a pod's service account
+    paths         from kinds to paths; asks for those that it doesn't know
     session       connections; what aiohttp's exceptions mean
     errors        what the API server says no with
     nesting       pure: JSON that is nested deeper than the decoder goes

@@ -145,9 +145,12 @@ class ClusterClient:
         """The object `path` by another, as it was stored. 409 unless `body` has the version that is there."""
         return await self._request(_Request("PUT", path, query, body, _JSON))
 
-    async def delete(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> bytes:
-        """Delete the object `path`; what the server answers, a Status or the object that is going."""
-        return await self._request(_Request("DELETE", path, query))
+    async def delete(self, path: str, query: Mapping[str, str] = _NO_QUERY, body: bytes | None = None) -> bytes:
+        """Delete the object `path`; what the server answers, a Status or the object that is going.
+
+        body: DeleteOptions; preconditions can be told nowhere else, 409 when they don't hold.
+        """
+        return await self._request(_Request("DELETE", path, query, body, _JSON if body else ""))
 
     @asynccontextmanager
     async def watch(

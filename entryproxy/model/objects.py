@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from entryproxy.model.secret import PrivateBytes
+from entryproxy.model.status import decode_status
 
 TENANT_LABEL = "entryproxy.higress.io/tenant"
 PROVISIONED_LABEL = "entryproxy.higress.io/provisioned"
@@ -19,9 +22,25 @@ SECRET = "Secret"  # noqa: S105 - a kind
 ENDPOINT_SLICE = "EndpointSlice"
 TLS_SECRET_TYPE = "kubernetes.io/tls"  # noqa: S105 - a type name
 
+ReleaseState = Literal["unknown", "failed", "served"]
+"""All that the entry wants of STATUS_ANNOTATION: the gateway has been available once, or it never was and the last
+attempt failed, or nobody says either."""
+
+
+def release_state(annotation: str) -> ReleaseState:
+    """What STATUS_ANNOTATION comes to. The text itself changes with everything that the controller does, so nobody
+    keeps it: objects would differ all the time."""
+    status = decode_status(annotation) if annotation else None
+    if status is None:
+        return "unknown"
+    if status.has_served:
+        return "served"
+    return "failed" if status.phase == "Failed" else "unknown"
+
 
 class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A ConfigMap with our label. `tenant` is the label's value, not yet judged; `data` maps keys to text."""
+    """A ConfigMap with our label. `tenant` is the label's value, not yet judged; `data` maps keys to text. One that is
+    being deleted is none: see `config.kubernetes.kinds`."""
 
     namespace: str
     name: str
@@ -30,6 +49,7 @@ class LabelledConfigMap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     uid: str = ""
     version: str = ""
     data: dict[str, str]
+    release_state: ReleaseState = "unknown"
     origin: str = ""  # where a person finds it: file name, or empty for the cluster
 
     @property

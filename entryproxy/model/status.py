@@ -6,6 +6,7 @@ gateway; the controller reads what it tried last.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -38,7 +39,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
 class TenantStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """phase, reason, message: of the last plan. revision: the deployed one, 0 for none. namespace: of the release.
     next_retry: RFC 3339, "" when nothing is waited for. has_served: the gateway was available once, so that what the
-    entry meets now is an outage rather than a beginning."""
+    entry meets now is an outage rather than a beginning. document: the `document_digest` of the `tenant.yaml` that all
+    of this is about."""
 
     phase: Phase
     reason: str = ""
@@ -48,8 +50,14 @@ class TenantStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     revision: int = 0
     next_retry: str = ""
     has_served: bool = False
+    document: str = ""
     conditions: tuple[Condition, ...] = ()
     attempt: Attempt = Attempt()
+
+
+def document_digest(text: str) -> str:
+    """Tells two texts of `tenant.yaml` apart."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _decode = msgspec.json.Decoder(TenantStatus).decode
@@ -64,5 +72,5 @@ def decode_status(text: str) -> TenantStatus | None:
     """What the annotation says; None if it isn't there or somebody else wrote it."""
     try:
         return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

@@ -119,6 +119,8 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pods are dialled instead, None without `balance: endpoints`. gateway_endpoints: those pods, in order of address,
     none of them when nothing is ready; None when they are not known. gateway_name: what a `https` gateway's certificate
     must carry. gateway_ca_pem: what it is verified against, "" for the system's trust store.
+    provisioning: its gateway is the controller's to make and has never been available so far, "failed" when the last
+    attempt failed; "" for all others.
     budget_slot: row in the table of budgets that a pod's workers share; -1 when the tenant has neither rate nor
     connection limit.
     """
@@ -131,6 +133,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     gateway_protocol: Literal["http", "https"] = "http"
     gateway_name: str = ""
     gateway_ca_pem: str = ""
+    provisioning: Literal["", "pending", "failed"] = ""
     https_redirect: bool = True
     hsts: str = ""  # the field's value, "" for none
     limits: Limits = Limits()

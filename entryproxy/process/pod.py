@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from entryproxy.edge.budgets import BudgetTable
 from entryproxy.process import control, ledger, sockets, worker
-from entryproxy.telemetry.log import log_as
 from entryproxy.process.supervisor import Supervisor
 from entryproxy.settings import ServeSettings
+from entryproxy.telemetry.log import log_as
 
 _log = logging.getLogger(__name__)
 

@@ -16,9 +16,10 @@ import socket
 import time
 from collections.abc import Callable
 
+from entryproxy.listening import address_of
 from entryproxy.process import link
 from entryproxy.process.children import Child
-from entryproxy.process.sockets import WorkerSockets, address_of
+from entryproxy.process.sockets import WorkerSockets
 from entryproxy.settings import ServeSettings
 
 GRACE_SECONDS = 5.0

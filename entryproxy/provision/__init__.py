@@ -14,11 +14,19 @@
     profiles      the environments that operators plan with: gateways, requests, limits, autoscaling
     footprint     the chart's values → what its pods ask for, and how much more during a rollout
     requirements  names, quotas and limit ranges against that
+    judgement     all of these checks in one go
+    narrowing     rendered manifests → the same with rights in the release's own namespace, or a refusal; uses
+    rules           RBAC rules inside of a namespace and beyond it
     actions       what can be done, as values with one line of description each; the Plan that holds them
     plan          desired × observed → Plan, and the back-off; uses
     revisions       a release's revisions → the next Helm action, recovery included
     removal         the stages of taking a tenant away
     conditions    what operators read, from a Plan
+    statuses      what came of a plan, and what is told of it; the count of failures
+    inventory     the words for what lives in a cluster that gateways may collide over, whoever installed it
+    refusals        one tenant's wishes against that and against older tenants
+    collisions      all of it against each other, as findings
+    phrases         many things in one sentence
 
 Time comes as an argument; nothing here talks to a cluster or to Helm. No command uses it yet, see `controller`.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,8 +10,8 @@ import msgspec
 from entryproxy.model.tenant import TenantSpec
 from entryproxy.provision.digests import canonical_digest
 from entryproxy.provision.objects import Surroundings, namespace_objects
-from entryproxy.provision.state import Desired, DesiredRelease
-from entryproxy.provision.values import core_values, listeners, release_values
+from entryproxy.provision.state import Desired, DesiredRelease, Rendering
+from entryproxy.provision.values import core_values, for_chart, listeners, watched_namespace
 
 POST_RENDERING_VERSION = 1
 """Raised with the rules by which rendered manifests are changed: every release is then upgraded once."""
@@ -36,15 +36,44 @@ def make_desired(
     chart: Chart,
     helm_version: str,
     replicas: int | None = None,
+    has_config: bool = True,
+    definitions: Iterable[dict[str, Any]] = (),
 ) -> Desired:
     """Needs `spec.release`, with values that passed the checks. source, uid: of its ConfigMap, as in `Desired`.
 
-    replicas: as in `release_values`.
+    replicas: as in `release_values`. has_config: as in `Rendering`. definitions: the chart's, as in `Desired`.
     """
     release = spec.release
     assert release is not None
+    around, core = surroundings(tenant, spec, source=source, entry_namespace=entry_namespace)
+    values = for_chart(core, release, umbrella=chart.is_umbrella, replicas=replicas)
+    rendering = Rendering(watched=watched_namespace(core, around.namespace), has_config=has_config)
+    return Desired(
+        tenant=tenant,
+        source=source,
+        uid=uid,
+        namespace=around.namespace,
+        objects=namespace_objects(around, spec.namespace),
+        release=DesiredRelease(
+            name=tenant,
+            namespace=around.namespace,
+            chart=chart.path,
+            version=chart.version,
+            values=values,
+            digest=release_digest(chart, values, rendering, helm_version=helm_version),
+            rendering=rendering,
+        ),
+        definitions=tuple(definitions),
+    )
+
+
+def surroundings(
+    tenant: str, spec: TenantSpec, *, source: str, entry_namespace: str
+) -> tuple[Surroundings, dict[str, Any]]:
+    """Where the release goes, and the values of `core_values` that this follows from. Needs `spec.release`."""
+    release = spec.release
+    assert release is not None
     namespace = spec.gateway.namespace or f"{tenant}-gateway"
-    values = release_values(tenant, release, umbrella=chart.is_umbrella, replicas=replicas, namespace=namespace)
     core = core_values(tenant, release, namespace=namespace)
     around = Surroundings(
         tenant=tenant,
@@ -55,24 +84,10 @@ def make_desired(
         gateway_name=core["gateway"]["name"],
         ports=listeners(core),
     )
-    return Desired(
-        tenant=tenant,
-        source=source,
-        uid=uid,
-        namespace=namespace,
-        objects=namespace_objects(around, spec.namespace),
-        release=DesiredRelease(
-            name=tenant,
-            namespace=namespace,
-            chart=chart.path,
-            version=chart.version,
-            values=values,
-            digest=release_digest(chart, values, helm_version=helm_version),
-        ),
-    )
+    return around, core
 
 
-def release_digest(chart: Chart, values: Mapping[str, Any], *, helm_version: str) -> str:
+def release_digest(chart: Chart, values: Mapping[str, Any], rendering: Rendering, *, helm_version: str) -> str:
     """Of all that decides what a release's objects look like; where the chart lies doesn't."""
     return canonical_digest(
         {
@@ -80,6 +95,7 @@ def release_digest(chart: Chart, values: Mapping[str, Any], *, helm_version: str
             "version": chart.version,
             "helm": helm_version,
             "rules": POST_RENDERING_VERSION,
+            "rendering": msgspec.to_builtins(rendering),
             "values": values,
         }
     )

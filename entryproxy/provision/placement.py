@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from entryproxy.model.hostname import is_label
 from entryproxy.model.tenant import TenantSpec
 from entryproxy.provision.problems import Problem
-from entryproxy.provision.values import CHART_GATEWAY_NAME, shared_gateway_name
+from entryproxy.provision.values import CHART_GATEWAY_NAME, shared_gateway_name, unprefixed
 
 CLUSTER_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
@@ -25,4 +29,25 @@ def check_placement(tenant: str, spec: TenantSpec, *, entry_namespace: str) -> l
     if service != name and not spec.gateway.addresses:
         message = f"the release's Service is {name}: the entry would send this tenant's requests to {service}"
         problems.append(Problem("gateway.service", message, "WrongService"))
+    if release.isolation == "class":
+        reserved = CLUSTER_NAMESPACES | {entry_namespace}
+        problems += _judge_watched(release.values, namespace or f"{tenant}-gateway", reserved)
     return problems
+
+
+def _judge_watched(own: Mapping[str, Any], namespace: str, reserved: frozenset[str]) -> list[Problem]:
+    """The release's controller may read all Secrets of the namespace that it watches."""
+    below = unprefixed(own).get("global")
+    watched = below.get("watchNamespace", namespace) if isinstance(below, Mapping) else namespace
+    if watched == namespace:
+        return []
+    field = "release.values.global.watchNamespace"
+    if not isinstance(watched, str) or not is_label(watched):
+        return [
+            Problem(field, "it has to be one exact namespace: the controller can't read all of them", "InvalidName")
+        ]
+    if watched in reserved:
+        message = f"{watched} is the platform's own namespace: a tenant's controller can't read its Secrets"
+        return [Problem(field, message, "ReservedNamespace")]
+    message = f"gateways may miss the CA's ConfigMap, which the controller keeps in {watched} then"
+    return [Problem(field, message, "WatchedElsewhere", is_fatal=False)]

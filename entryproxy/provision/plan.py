@@ -13,9 +13,11 @@ from entryproxy.provision.actions import (
     Action,
     ApplyObject,
     CreateDefinition,
+    DeleteNamespace,
     DeleteObject,
     EnsureFinalizer,
     Plan,
+    UninstallRelease,
     reference_of,
 )
 from entryproxy.provision.removal import plan_removal
@@ -44,6 +46,7 @@ def plan(desired: Desired | None, observed: Observed, now: float) -> Plan:
     return (
         _refusal(desired, observed, now)
         or _wait_for_removal(desired, observed, now)
+        or _move(desired, observed, now)
         or _rollout(desired, observed, now)
     )
 
@@ -96,6 +99,18 @@ def _wait_for_removal(desired: Desired, observed: Observed, now: float) -> Plan 
     return Plan(phase="Provisioning", reason="WaitingForRemoval", message=message, next_at=now + POLL_SECONDS)
 
 
+def _move(desired: Desired, observed: Observed, now: float) -> Plan | None:
+    """A release can't change its namespace, and two of one tenant would claim one IngressClass."""
+    there, wanted = observed.release_namespace, desired.release.namespace
+    if not observed.revisions or not there or there == wanted:
+        return None
+    message = f"The release moves from namespace {there} to {wanted}: it is uninstalled there first."
+    uninstall = UninstallRelease(observed.release_name, there)
+    return Plan(
+        actions=(uninstall,), phase="Provisioning", reason="Moving", message=message, next_at=now + POLL_SECONDS
+    )
+
+
 def _rollout(desired: Desired, observed: Observed, now: float) -> Plan:
     release = plan_release(desired.release, observed, now)
     finalizer = () if observed.has_finalizer else (EnsureFinalizer(),)
@@ -110,7 +125,8 @@ def _rollout(desired: Desired, observed: Observed, now: float) -> Plan:
 
 
 def _object_actions(desired: Desired, observed: Observed) -> tuple[Action, ...]:
-    """What differs is applied, in the order of `desired`; then what isn't wanted any more goes, never a namespace."""
+    """What differs is applied, in the order of `desired`; then what isn't wanted any more goes, a namespace that the
+    tenant has left with all that is in it."""
     present = _present(observed)
     applied: list[Action] = []
     wanted: set[Reference] = set()
@@ -120,12 +136,23 @@ def _object_actions(desired: Desired, observed: Observed) -> tuple[Action, ...]:
         state = present.get(reference)
         if state is None or state.is_changed or state.digest != action.digest:
             applied.append(action)
-    dropped = (
-        DeleteObject(reference)
+    unwanted = [
+        reference
         for reference, state in present.items()
-        if state.is_ours and not state.is_deleting and reference not in wanted and reference.kind != "Namespace"
+        if state.is_ours and not state.is_deleting and reference not in wanted and not _is_home(desired, reference)
+    ]
+    left = {reference.name for reference in unwanted if reference.kind == "Namespace"}
+    dropped = (
+        DeleteNamespace(reference.name) if reference.kind == "Namespace" else DeleteObject(reference)
+        for reference in unwanted
+        if reference.namespace not in left
     )
     return (*applied, *dropped)
+
+
+def _is_home(desired: Desired, reference: Reference) -> bool:
+    """The namespace in which the release is wanted, which may be one that is shared by now."""
+    return reference.kind == "Namespace" and reference.name == desired.namespace
 
 
 def _present(observed: Observed) -> dict[Reference, ObjectState]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from entryproxy.model.release import ReleaseSpec
-from entryproxy.provision.merging import merge
+from entryproxy.provision.merging import copy, merge
 from entryproxy.provision.profiles import PROFILES
 
 CORE = "higress-core"
@@ -32,7 +32,14 @@ def release_values(
     minReplicas at once, so that one is raised. None otherwise, or every step of the autoscaler would be an upgrade.
     namespace: the release's, "" for `<tenant>-gateway`.
     """
-    values = core_values(tenant, spec, namespace=namespace)
+    return for_chart(core_values(tenant, spec, namespace=namespace), spec, umbrella=umbrella, replicas=replicas)
+
+
+def for_chart(
+    core: Mapping[str, Any], spec: ReleaseSpec, *, umbrella: bool, replicas: int | None = None
+) -> dict[str, Any]:
+    """`release_values` from those of `core_values`."""
+    values: dict[str, Any] = copy(core)
     if replicas is not None:
         _keep_running(values, replicas)
     if not umbrella:
@@ -45,9 +52,7 @@ def core_values(tenant: str, spec: ReleaseSpec, *, namespace: str = "") -> dict[
     """The same in higress-core's own terms, without prefix: what other objects have to agree with."""
     namespace = namespace or f"{tenant}-gateway"
     values = _defaults(tenant, spec, namespace)
-    if spec.isolation == "class":
-        values["global"]["watchNamespace"] = namespace
-    elif spec.isolation == "shared":
+    if spec.isolation == "shared":
         values = merge(values, _shared(tenant))
     values = merge(merge(values, PROFILES[spec.profile].values()), unprefixed(spec.values))
     return merge(_service_ports(values), values)
@@ -60,6 +65,13 @@ def unprefixed(own: Mapping[str, Any]) -> dict[str, Any]:
     return merge(core, outer) if isinstance(core, Mapping) else outer
 
 
+def watched_namespace(values: Mapping[str, Any], namespace: str) -> str:
+    """The namespace that the release's controller reads besides its own, `namespace`, by the values of `core_values`;
+    "" for none."""
+    watched = values["global"].get("watchNamespace") or ""
+    return "" if watched == namespace else str(watched)
+
+
 def listeners(values: Mapping[str, Any]) -> tuple[int, int]:
     """The ports on which the gateway's pods listen, HTTP and HTTPS, by the values of `core_values`."""
     gateway = values["gateway"]
@@ -70,6 +82,7 @@ def _defaults(tenant: str, spec: ReleaseSpec, namespace: str) -> dict[str, Any]:
     return {
         "global": {
             "ingressClass": tenant,  # names the IngressClass: "higress" for everybody collides at the second release
+            "watchNamespace": namespace,  # a controller with narrowed rights can't list what is elsewhere
             "enableGatewayAPI": spec.gateway_api,  # class and controller names are fixed: one release may have them
             "enableIstioAPI": spec.istio_api,
             "enableStatus": False,  # it would publish the gateway's address, and clients have to go to the entry's

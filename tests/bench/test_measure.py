@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure import CpuUse, Stat, cpu_between, descendants, parse_pss, parse_stat, pin, pss_kilobytes, tree
+from bench.measure import (
+    CpuUse,
+    Memory,
+    Stat,
+    cpu_between,
+    descendants,
+    parse_memory,
+    parse_stat,
+    pin,
+    pss_kilobytes,
+    tree,
+)
 
 
 def stat_line(pid: int, command: str, parent: int, user: int, system: int, started: int) -> str:
@@ -50,8 +61,8 @@ def test_an_empty_tree_used_nothing() -> None:
 
 
 def test_pss_is_the_line_of_that_name() -> None:
-    assert parse_pss("Rss:    5000 kB\nPss:    1234 kB\nPss_Anon:  900 kB\n") == 1234
-    assert parse_pss("") == 0
+    assert parse_memory("Rss:    5000 kB\nPss:    1234 kB\nPss_Anon:  900 kB\n") == Memory(rss=5000, pss=1234)
+    assert parse_memory("") == Memory(0, 0)
 
 
 def test_this_process_has_a_tree_and_memory() -> None:

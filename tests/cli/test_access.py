@@ -17,12 +17,6 @@ SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with FakeApi() as server:
-        yield server
-
-
-@pytest.fixture
 async def access(api: FakeApi, tmp_path: Path) -> AsyncIterator[ClusterAccess]:
     async with await connect(api.kubeconfig(tmp_path)) as client:
         yield ClusterAccess(client, "ns")

@@ -50,6 +50,16 @@ class Api:
         """Create an object where its own apiVersion, kind and namespace say."""
         return self.post(collection_path(document), document)
 
+    def exists(self, path: str) -> bool:
+        """Whether there is an object; raises ApiError for any other answer than yes and no."""
+        try:
+            self.get(path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
     def raw(self, method: str, path: str, document: Any = None, content_type: str = "application/json") -> bytes:
         """The body of a 2xx answer; raises ApiError for others, OSError when there is none. document: bytes as they
         are, anything else as JSON."""

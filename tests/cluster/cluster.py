@@ -173,13 +173,6 @@ class Cluster:
                 raise
 
     def _wait_for_account(self, namespace: str, name: str) -> None:
-        wait_until(lambda: self._exists(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"), "no ServiceAccount")
-
-    def _exists(self, path: str) -> bool:
-        try:
-            self.api.get(path)
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            return False
-        return True
+        wait_until(
+            lambda: self.api.exists(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"), "no ServiceAccount"
+        )

@@ -1,8 +1,7 @@
 """Scenarios as pairs of files: golden/<scenario>.in.yaml is compiled, golden/<scenario>.out.yaml says what comes of it.
 
 The input is a list of steps for one compiler; each step is the list of all objects at that time. A certificate is
-given by its names and its days. `pytest tests/compiler --regenerate-golden` writes the outputs; read the difference
-before committing.
+given by its names and its days. How outputs are written: tests/golden.py.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
 from entryproxy.compiler.compile import Compilation
 from entryproxy.model.certificate import Certificate
@@ -21,25 +19,20 @@ from entryproxy.model.objects import LabelledConfigMap, LabelledObject
 from entryproxy.model.tenant import Platform, Tenant
 from tests.compiler.objects import NAMESPACE, Following, secret
 from tests.compiler.pairs import NOW
+from tests.golden import Golden
 
-FOLDER = Path(__file__).parent / "golden"
-SCENARIOS = sorted(path.name.removesuffix(".in.yaml") for path in FOLDER.glob("*.in.yaml"))
+GOLDEN = Golden(Path(__file__).parent / "golden")
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_golden(scenario: str, request: pytest.FixtureRequest) -> None:
-    steps = yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())
+@pytest.mark.parametrize("scenario", GOLDEN.scenarios)
+def test_golden(scenario: str, pytestconfig: pytest.Config) -> None:
     compiler = Following()
-    actual = [describe(compiler.compile([build(one) for one in step], NOW)) for step in steps]
-    output = FOLDER / f"{scenario}.out.yaml"
-    if request.config.getoption("--regenerate-golden"):
-        output.write_text(yaml.safe_dump(actual, sort_keys=False, width=200, allow_unicode=True))
-    assert actual == yaml.safe_load(output.read_text())
+    actual = [describe(compiler.compile([build(one) for one in step], NOW)) for step in GOLDEN.input(scenario)]
+    GOLDEN.check(scenario, actual, pytestconfig)
 
 
 def test_every_output_has_an_input() -> None:
-    assert SCENARIOS
-    assert sorted(path.name.removesuffix(".out.yaml") for path in FOLDER.glob("*.out.yaml")) == SCENARIOS
+    GOLDEN.check_names()
 
 
 def build(one: dict[str, Any]) -> LabelledObject:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-import yaml
 
 from entryproxy.compiler.compile import Compilation, Compiler
 from entryproxy.compiler.recall import recall
@@ -11,14 +10,14 @@ from entryproxy.model.objects import LabelledObject
 from entryproxy.model.snapshot import Snapshot
 from tests.compiler.objects import DOMAIN, NAMESPACE, Following, config, endpoint_slice, secret, settings
 from tests.compiler.pairs import NOW, key, key_pem
-from tests.compiler.test_golden import FOLDER, SCENARIOS, build
+from tests.compiler.test_golden import GOLDEN, build
 
 EVERYTHING = frozenset({""})
 STEPS = [
     (scenario, number)
-    for scenario in SCENARIOS
+    for scenario in GOLDEN.scenarios
     if scenario != "no_settings"  # nothing ever comes in force there
-    for number in range(len(yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())))
+    for number in range(len(GOLDEN.input(scenario)))
 ]
 GOOD: list[LabelledObject] = [
     settings(limits={"connections": 7}, timeouts={"idle": 5}, httpsRedirect=False, trustedProxies=["10.0.0.0/8"]),
@@ -48,7 +47,7 @@ def resumed(snapshot: Snapshot) -> Following:
 @pytest.mark.parametrize(("scenario", "number"), STEPS)
 def test_what_is_recalled_is_what_was_in_force(scenario: str, number: int) -> None:
     compiler = Following()
-    for step in yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())[: number + 1]:
+    for step in GOLDEN.input(scenario)[: number + 1]:
         before = compiler.compile([build(one) for one in step], NOW)
     after = resumed(snapshot_of(before)).compile([], NOW, EVERYTHING)
     assert after.platform == before.platform

@@ -15,19 +15,12 @@ from entryproxy.config.folder import FolderSource, unread_in
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledObject
 from tests.config.objects import config_map, secret, together
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_800_000_000.0)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from entryproxy.config.manifests import ManifestError, objects_in, read_object, split_documents
 from entryproxy.config.yaml import parse_yaml
-from entryproxy.model.objects import LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.objects import STATUS_ANNOTATION, LabelledConfigMap, LabelledObject, LabelledSecret
+from entryproxy.model.status import TenantStatus, encode_status
 from tests.config.objects import LABEL, config_map, secret
 
 
@@ -104,3 +105,25 @@ def test_a_list_is_taken_apart() -> None:
 )
 def test_split_documents(text: str, expected: list[tuple[int, str]]) -> None:
     assert split_documents(text) == expected
+
+
+def test_what_was_being_deleted_when_it_was_written_out_is_nothing() -> None:
+    assert read(config_map("t1", deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["example.com/any"])) is None
+    assert read(config_map("t1", deletionTimestamp=None)) is not None
+
+
+@pytest.mark.parametrize(
+    ("annotations", "state"),
+    [
+        ({STATUS_ANNOTATION: encode_status(TenantStatus(phase="Ready", has_served=True))}, "served"),
+        ({STATUS_ANNOTATION: encode_status(TenantStatus(phase="Failed"))}, "failed"),
+        ({STATUS_ANNOTATION: {"phase": "Failed"}}, "unknown"),
+        ({"other": "x"}, "unknown"),
+        (["x"], "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_status(annotations: object, state: str) -> None:
+    one = read(config_map("t1", annotations=annotations))
+    assert isinstance(one, LabelledConfigMap)
+    assert one.release_state == state

@@ -10,21 +10,14 @@ from entryproxy.controller import events
 from entryproxy.controller.events import BURST_EVENTS, NOTE_CHARACTERS_MAX, REFILL_SECONDS, EventRecorder, Regarding
 from entryproxy.kubernetes.client import ClusterClient, connect
 from tests.cluster.cluster import Cluster
+from tests.support import Clock
 
 NOW = 1_790_000_000.0
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

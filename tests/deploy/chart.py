@@ -57,7 +57,26 @@ EVERYTHING: dict[str, Any] = {
         "dashboards": {"enabled": True, "annotations": {"grafana_folder": "Edge"}},
     },
 }
-"""Values with every switch on."""
+"""Values with every switch on, the controller's aside."""
+
+CONTROLLER: dict[str, Any] = {"controller": {"enabled": True}}
+
+CONTROLLER_EVERYTHING: dict[str, Any] = {
+    **EVERYTHING,
+    "controller": {
+        "enabled": True,
+        "replicas": 3,
+        "chart": {"repository": "https://charts.example.com/higress", "plainHttp": True},
+        "charts": {"volume": {"configMap": {"name": "charts"}}},
+        "repositories": {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [80, 443]},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "edge", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "admissionPolicies": {"sharedNamespaces": ["small", "smaller"], "exemptUsers": ["oidc:backup@example.com"]},
+    },
+}
+"""Values with every switch on, the controller's too."""
 
 
 class HelmError(Exception):

@@ -17,6 +17,7 @@ from tests.docs.test_docs import OPERATIONS, metrics
 
 DASHBOARDS = sorted((CHART / "dashboards").glob("*.json"))
 ALERTS = yaml.safe_load((CHART / "rules/alerts.yaml").read_text())
+CONTROLLER_ALERTS = yaml.safe_load((CHART / "rules/controller.yaml").read_text())
 
 TARGET_LABELS = {"namespace", "pod"}  # Prometheus puts these on every series
 
@@ -78,7 +79,8 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def rules() -> Iterator[Any]:
-    return itertools.chain.from_iterable(group["rules"] for group in ALERTS["groups"])
+    groups = (*ALERTS["groups"], *CONTROLLER_ALERTS["groups"])
+    return itertools.chain.from_iterable(group["rules"] for group in groups)
 
 
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))

@@ -59,4 +59,4 @@ def test_objects_are_read_as_they_are_meant() -> None:
         if value.get("kind") == "ConfigMap":
             labelled = read_object(value, "", "")
             assert labelled is not None
-            assert labelled.tenant == "tenant1"
+            assert labelled.tenant == value["metadata"]["name"].removesuffix("-tls")

@@ -20,12 +20,14 @@ from entryproxy.console.api import DOCUMENTS
 from entryproxy.model.release import NamespaceSpec, QuotaSpec, ReleaseSpec
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Gateway, Hsts, Limits, Platform, PlatformSpec, TenantSpec, Timeouts
+from entryproxy.provision.collisions import Reason as CollisionReason
 from entryproxy.provision.profiles import PROFILES
 from entryproxy.settings import EdgeLimits, ServeSettings
 from entryproxy.telemetry.access_line import ConnectionText, HeadText, LineRenderer
 from entryproxy.telemetry.counters import WorkerReport
 from entryproxy.telemetry.exposition import Scrape, render
 from entryproxy.telemetry.histogram import Histogram
+from entryproxy.telemetry.releases import ControllerReport, render_releases
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -113,6 +115,7 @@ def test_profiles() -> None:
 
 
 def metrics() -> list[str]:
+    """Of the entry and of the controller."""
     report = WorkerReport()
     text = render(
         Scrape(
@@ -127,6 +130,7 @@ def metrics() -> list[str]:
             source_readable=True,
         )
     ).decode()
+    text += render_releases(ControllerReport()).decode()
     return re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)
 
 
@@ -191,7 +195,7 @@ def reasons_of_sources() -> set[str]:
 
 
 def test_reasons_of_findings() -> None:
-    reasons = {*get_args(Reason), *words_in_code({"_finding": 0}), *reasons_of_sources()}
+    reasons = {*get_args(Reason), *get_args(CollisionReason), *words_in_code({"_finding": 0}), *reasons_of_sources()}
     assert {"UnreadableFolder", "DuplicateObject", "NotApplied", "SuddenDrop", "Forbidden"} <= reasons
     table = section(OPERATIONS, "Findings")
     assert [one for one in sorted(reasons) if re.match("[A-Z]", one) and f"`{one}`" not in table] == []

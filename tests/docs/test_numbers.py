@@ -68,8 +68,8 @@ def test_what_readiness_says_of_a_source_that_is_away() -> None:
 
 
 def test_every_alert_is_in_the_table_of_metrics() -> None:
-    groups = yaml.safe_load((CHART / "rules/alerts.yaml").read_text())["groups"]
-    alerts = {rule["alert"] for group in groups for rule in group["rules"]}
+    files = [yaml.safe_load(path.read_text()) for path in (CHART / "rules").glob("*.yaml")]
+    alerts = {rule["alert"] for file in files for group in file["groups"] for rule in group["rules"]}
     assert set(re.findall(r"`(Entryproxy\w+)`", section(OPERATIONS, "Metrics"))) == alerts
     assert set(re.findall(r"`(Entryproxy\w+)`", OPERATIONS)) <= alerts
 

@@ -8,20 +8,14 @@ from entryproxy.edge import endpoints as module
 from entryproxy.edge.endpoints import Endpoint, GatewayEndpoints
 from entryproxy.model.tenant import GatewayEndpoint
 from entryproxy.settings import EdgeLimits
+from tests.support import Clock
 
 ONE, TWO, THREE = "10.0.0.1:80", "10.0.0.2:80", "[fd00::3]:80"
 
 
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(1_000.0)
     monkeypatch.setattr(module, "monotonic", clock)
     return clock
 

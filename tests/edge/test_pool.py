@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import Any
 
+import msgspec
 import pytest
 
 from entryproxy.edge.pool import gateway_context
@@ -464,4 +465,50 @@ async def test_a_ca_that_openssl_refuses_is_a_fault_of_that_gateway(make_world: 
     assert data.startswith(b"HTTP/1.1 503 ")
     assert world.report.tenants["tenant1"].gateway_errors["connect"] == 1
     assert world.loop.dialled == []
+    world.check_at_rest()
+
+
+async def test_no_gateway_yet_is_no_outage(make_world: MakeWorld) -> None:
+    """Whatever keeps it from being reached; the word changes with the tenant, without another address."""
+    named = make_tenant(gateway_addresses=("gateway.tenant1:80",), provisioning="pending")
+    world = make_world(named)
+    world.edge.resolver = Names()
+    client = world.client()
+    for failure, tenant in (
+        (None, named),
+        (ConnectionRefusedError(), make_tenant(gateway_addresses=(ONE,), provisioning="pending")),
+        (TimeoutError(), make_tenant(gateway_addresses=(ONE,), provisioning="pending")),
+        (None, msgspec.structs.replace(pods(), provisioning="pending")),
+    ):
+        world.apply(tenant)
+        world.loop.refusals = [failure]
+        data = await ask(world, client)
+        assert data.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in data
+        assert b"is being provisioned" in data
+    errors = world.report.tenants["tenant1"].gateway_errors
+    assert errors == {"provisioning": 4, "connect": 1, "connect_timeout": 1}
+    assert [line["error"] for line in world.logged] == ["provisioning"] * 4
+
+    world.apply(msgspec.structs.replace(pods(), provisioning="failed"))
+    data = await ask(world, client)
+    assert b"\r\nRetry-After: 30\r\n" in data
+    assert b"could not be provisioned so far" in data
+    world.apply(pods())
+    data = await ask(world, client)
+    assert b"\r\nRetry-After: 1\r\n" in data
+    assert world.logged[-1]["error"] == "no_endpoints"
+    world.check_at_rest()
+
+
+async def test_a_gateway_that_answers_already_is_asked(make_world: MakeWorld) -> None:
+    """The status may be late."""
+    world = make_world(make_tenant(gateway_addresses=(ONE,), provisioning="pending"))
+    client = world.client()
+    for _ in range(2):
+        assert (await ask(world, client)).startswith(b"HTTP/1.1 200 ")
+    assert world.loop.dialled == [ONE]
+    world.apply(make_tenant(gateway_addresses=(ONE,)))
+    assert (await ask(world, client)).startswith(b"HTTP/1.1 200 ")
+    assert world.loop.dialled == [ONE], "the connection stays"
     world.check_at_rest()

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from entryproxy.process.sockets import address_of, open_admin_socket, open_worker_sockets
+from entryproxy.listening import address_of
+from entryproxy.process.sockets import open_admin_socket, open_worker_sockets
 from entryproxy.settings import ServeSettings
 
 

@@ -1,6 +1,6 @@
 """golden/<scenario>.in.yaml, a tenant's document and the chart, → golden/<scenario>.out.yaml, all that it wants.
 
-`pytest tests/compiler tests/provision --regenerate-golden` writes the outputs; read the difference before committing.
+How outputs are written: tests/golden.py.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from entryproxy.model.tenant import TenantSpec
 from entryproxy.provision.desired import Chart, make_desired, release_digest
-from entryproxy.provision.state import Desired
+from entryproxy.provision.state import Desired, Rendering
+from tests.golden import Golden
 from tests.provision.test_digests import VALUES, reverse
 
-FOLDER = Path(__file__).parent / "golden"
-SCENARIOS = sorted(path.name.removesuffix(".in.yaml") for path in FOLDER.glob("*.in.yaml"))
+GOLDEN = Golden(Path(__file__).parent / "golden")
 CHART = Chart(path="/charts/higress-core.tgz", version="2.2.1", digest="c0ffee")
 
 
@@ -39,38 +39,36 @@ def desired(
     )
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_golden(scenario: str, request: pytest.FixtureRequest) -> None:
-    document = yaml.safe_load((FOLDER / f"{scenario}.in.yaml").read_text())
+@pytest.mark.parametrize("scenario", GOLDEN.scenarios)
+def test_golden(scenario: str, pytestconfig: pytest.Config) -> None:
+    document = GOLDEN.input(scenario)
     chart = msgspec.structs.replace(CHART, is_umbrella=document.get("umbrella", False))
     wanted = desired(document["tenant"], chart, replicas=document.get("running"))
     actual = yaml.safe_load(msgspec.json.encode(wanted))  # tuples as lists
-    output = FOLDER / f"{scenario}.out.yaml"
-    if request.config.getoption("--regenerate-golden"):
-        output.write_text(yaml.safe_dump(actual, sort_keys=False, width=200, allow_unicode=True))
-    assert actual == yaml.safe_load(output.read_text())
+    GOLDEN.check(scenario, actual, pytestconfig)
 
 
 def test_every_output_has_an_input() -> None:
-    assert SCENARIOS
-    assert sorted(path.name.removesuffix(".out.yaml") for path in FOLDER.glob("*.out.yaml")) == SCENARIOS
+    GOLDEN.check_names()
 
 
 @given(st.dictionaries(st.text(max_size=3), VALUES, max_size=4))
 def test_the_release_s_digest_ignores_the_order_of_keys(values: dict[str, Any]) -> None:
-    digest = release_digest(CHART, values, helm_version="4.2.4")
-    assert release_digest(CHART, reverse(values), helm_version="4.2.4") == digest
+    digest = release_digest(CHART, values, Rendering(), helm_version="4.2.4")
+    assert release_digest(CHART, reverse(values), Rendering(), helm_version="4.2.4") == digest
     assert len(digest) <= 63
 
 
 def test_the_release_s_digest_knows_all_that_decides() -> None:
     values = {"a": 1}
     others = [
-        release_digest(CHART, values, helm_version="4.2.4"),
-        release_digest(CHART, values, helm_version="4.3.0"),
-        release_digest(CHART, {"a": 2}, helm_version="4.2.4"),
-        release_digest(msgspec.structs.replace(CHART, digest="decaf"), values, helm_version="4.2.4"),
-        release_digest(msgspec.structs.replace(CHART, version="2.2.2"), values, helm_version="4.2.4"),
+        release_digest(CHART, values, Rendering(), helm_version="4.2.4"),
+        release_digest(CHART, values, Rendering(), helm_version="4.3.0"),
+        release_digest(CHART, values, Rendering(watched="apps"), helm_version="4.2.4"),
+        release_digest(CHART, values, Rendering(has_config=False), helm_version="4.2.4"),
+        release_digest(CHART, {"a": 2}, Rendering(), helm_version="4.2.4"),
+        release_digest(msgspec.structs.replace(CHART, digest="decaf"), values, Rendering(), helm_version="4.2.4"),
+        release_digest(msgspec.structs.replace(CHART, version="2.2.2"), values, Rendering(), helm_version="4.2.4"),
     ]
     assert len(set(others)) == len(others)
 
@@ -97,3 +95,37 @@ def test_the_policy_follows_the_gateway() -> None:
     [_, _, policy] = desired(document).objects
     assert policy["spec"]["podSelector"]["matchLabels"] == {"higress": "mine-higress-gateway"}
     assert [port["port"] for port in policy["spec"]["ingress"][0]["ports"]] == [8080, 443, 15020]
+
+
+@pytest.mark.parametrize(
+    ("isolation", "values", "watched"),
+    [
+        ("namespace", {}, ""),
+        ("shared", {}, ""),
+        ("class", {}, ""),
+        ("class", {"global": {"watchNamespace": "acme-gateway"}}, ""),
+        ("class", {"global": {"watchNamespace": "apps"}}, "apps"),
+        ("class", {"higress-core": {"global": {"watchNamespace": "apps"}}}, "apps"),
+    ],
+)
+def test_rendering_knows_the_watched_namespace(isolation: str, values: dict[str, Any], watched: str) -> None:
+    release = desired({"release": {"isolation": isolation, "values": values}}).release
+    assert release.rendering == Rendering(watched=watched)
+
+
+def test_definitions_and_whose_the_configuration_is_are_handed_on() -> None:
+    definition = {"kind": "CustomResourceDefinition"}
+    wanted = make_desired(
+        "acme",
+        msgspec.convert({"release": {}}, TenantSpec),
+        source="entry/acme",
+        uid="u1",
+        entry_namespace="entry",
+        chart=CHART,
+        helm_version="4.2.4",
+        has_config=False,
+        definitions=[definition],
+    )
+    assert wanted.definitions == (definition,)
+    assert wanted.release.rendering == Rendering(has_config=False)
+    assert wanted.release.digest != desired({"release": {}}).release.digest

@@ -27,6 +27,8 @@ INSTALL = "install release acme-gateway/acme (chart version 2.2.1, digest D2)"
 UNINSTALL = "uninstall release acme-gateway/acme"
 DROP = "drop our finalizer from the tenant's ConfigMap"
 POLICY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "namespace": "acme-gateway"}}
+LEFT = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "acme-old"}}
+IN_LEFT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one", "namespace": "acme-old"}}
 SERVING = {"is_gateway_ready": True}
 
 
@@ -74,6 +76,15 @@ CASES: dict[str, Golden] = {
     ),
     "a namespace that isn't wanted any more stays": (
         desired(manifests=(QUOTA_MANIFEST,)), observed("1 deployed D2", **SERVING), [], "Ready", "Ready",
+    ),
+    "a namespace that the tenant has left goes with what is in it": (
+        desired(),
+        observed("1 deployed D2", objects=(state(QUOTA_MANIFEST), state(LEFT), state(IN_LEFT)), **SERVING),
+        ["delete Namespace acme-old"], "Ready", "Repairing",
+    ),
+    "the release is in the namespace that the tenant has left": (
+        desired(), observed("1 deployed D2", release_namespace="acme-old", **SERVING),
+        ["uninstall release acme-old/acme"], "Provisioning", "Moving",
     ),
     "somebody's object that we never wanted stays": (
         desired(), observed("1 deployed D2", objects=(state(QUOTA_MANIFEST), state(POLICY, is_ours=False)), **SERVING),

@@ -6,7 +6,14 @@ import pytest
 import yaml
 
 from entryproxy.model.release import Isolation, Profile, ReleaseSpec
-from entryproxy.provision.values import core_values, listeners, release_values, shared_gateway_name, unprefixed
+from entryproxy.provision.values import (
+    core_values,
+    listeners,
+    release_values,
+    shared_gateway_name,
+    unprefixed,
+    watched_namespace,
+)
 
 
 def at(values: Any, path: str) -> Any:
@@ -92,15 +99,16 @@ def test_running_gateways_do_not_matter_without_autoscaling() -> None:
 @pytest.mark.parametrize(
     ("isolation", "own", "watched"),
     [
-        ("namespace", {}, None),
+        ("namespace", {}, "elsewhere"),
         ("class", {}, "elsewhere"),
         ("class", {"global": {"watchNamespace": "apps"}}, "apps"),
-        ("shared", {}, None),
+        ("shared", {}, "elsewhere"),
     ],
 )
-def test_watched_namespace(isolation: Isolation, own: dict[str, Any], watched: str | None) -> None:
+def test_watched_namespace(isolation: Isolation, own: dict[str, Any], watched: str) -> None:
     values = core_values("acme", ReleaseSpec(isolation=isolation, values=own), namespace="elsewhere")
     assert values["global"].get("watchNamespace") == watched
+    assert watched_namespace(values, "elsewhere") == ("" if watched == "elsewhere" else watched)
 
 
 def test_two_releases_of_a_shared_namespace_differ_in_all_that_would_collide() -> None:

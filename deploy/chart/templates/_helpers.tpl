@@ -29,6 +29,31 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* The controller: fullname's 50 characters leave room for its own end. */}}
+{{- define "entryproxy.controller.fullname" -}}
+{{- include "entryproxy.fullname" . }}-controller
+{{- end }}
+
+{{- define "entryproxy.controller.selectorLabels" -}}
+{{- include "entryproxy.selectorLabels" . | replace "component: entry" "component: controller" }}
+{{- end }}
+
+{{- define "entryproxy.controller.labels" -}}
+{{- include "entryproxy.labels" . | replace "component: entry" "component: controller" }}
+{{- end }}
+
+{{/* How the API server knows the controller. */}}
+{{- define "entryproxy.controller.user" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "entryproxy.controller.fullname" . }}
+{{- end }}
+
+{{/* Where the controller finds charts that needn't be fetched; empty for nowhere. */}}
+{{- define "entryproxy.controller.chartsDirectory" -}}
+{{- with .Values.controller.charts }}
+{{- .directory | default (empty .volume | ternary "" "/var/lib/charts") }}
+{{- end }}
+{{- end }}
+
 {{- define "entryproxy.image" -}}
 {{- with .Values.image }}
 {{- if .digest }}

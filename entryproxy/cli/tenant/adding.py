@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import TYPE_CHECKING
 
 from entryproxy.authoring.objects import Manifest
@@ -13,6 +14,7 @@ from entryproxy.cli.cluster import add_cluster_options, on_cluster
 from entryproxy.cli.output import CommandError, complain, complain_of, say
 from entryproxy.cli.tenant.candidates import judge_together
 from entryproxy.cli.tenant.rows import service_of
+from entryproxy.cli.tenant.waiting import add_waiting_options, wait_for_gateway
 from entryproxy.cli.tenant.wishing import add_wish_arguments, wish_of
 from entryproxy.compiler.compile import Compilation
 from entryproxy.compiler.tenants import DOCUMENT
@@ -42,6 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_cluster_options(parser)
     options.add_switch(parser, "allow-uncovered", "although no certificate covers a domain yet")
     options.add_switch(parser, "dry-run", "let the API server try it, and change nothing")
+    add_waiting_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -53,9 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 async def _add(access: ClusterAccess, args: argparse.Namespace) -> None:
     wish = wish_of(args)
+    since = time.monotonic()
     reading = await access.read()
     candidates = await _candidates(access, wish, reading)
-    compilation = _judge(wish, reading, candidates, allow_uncovered=args.allow_uncovered)
+    # A gateway that is still to be made leaves time for the certificate; nobody has been served by either.
+    is_early = args.allow_uncovered or any(path.startswith("release.") for path in wish.fields)
+    compilation = _judge(wish, reading, candidates, allow_uncovered=is_early)
     # All of them on trial first, so that a missing permission, a webhook or a conflict leaves nothing half-written.
     for wanted, present in candidates:
         tried = await access.apply(guarded(wanted, present), dry_run=True)
@@ -64,7 +70,10 @@ async def _add(access: ClusterAccess, args: argparse.Namespace) -> None:
     if not args.dry_run:
         for wanted, present in candidates:
             say(_outcome(wanted, present, await access.apply(guarded(wanted, present), dry_run=False)))
-    await _remark_gateway(access, compilation.tenants.get(wish.tenant))
+    if args.wait and not args.dry_run and _wants_release(candidates):
+        await wait_for_gateway(access, wish.tenant, _document(candidates), args.timeout, since)
+    elif not _wants_release(candidates):
+        await _remark_gateway(access, compilation.tenants.get(wish.tenant))
 
 
 async def _candidates(access: ClusterAccess, wish: Wish, reading: Reading) -> list[Candidate]:
@@ -118,6 +127,18 @@ def _outcome(wanted: Manifest, present: Manifest | None, done: Manifest) -> str:
 
 def _content(manifest: Manifest) -> tuple[object, object]:
     return manifest.get("data"), manifest["metadata"].get("labels")
+
+
+def _document(candidates: list[Candidate]) -> str:
+    text: str = candidates[-1][0].get("data", {}).get(DOCUMENT, "")
+    return text
+
+
+def _wants_release(candidates: list[Candidate]) -> bool:
+    """Whether a controller is going to make the gateway."""
+    document = parse_yaml(_document(candidates))
+    release = document.get("release") if isinstance(document, dict) else None
+    return isinstance(release, dict) and release.get("enabled") is not False
 
 
 async def _remark_gateway(access: ClusterAccess, tenant: Tenant | None) -> None:

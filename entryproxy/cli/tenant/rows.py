@@ -12,6 +12,7 @@ from entryproxy.console.rows import CertificateRow, Row, certificate_row
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject
+from entryproxy.model.status import TenantStatus
 from entryproxy.model.tenant import Limits, Tenant, Timeouts
 from entryproxy.model.times import rfc3339
 from entryproxy.routing.explain import GatewayView, view_gateway
@@ -39,7 +40,7 @@ class TenantLine(Row, frozen=True, kw_only=True):
 
 class TenantSheet(TenantLine, frozen=True, kw_only=True):
     """All that is known of one tenant. hosts: "*.<its system host>", its system host, then its custom domains.
-    objects: all that carry its label."""
+    objects: all that carry its label. release: what the controller says of its gateway, None for nothing."""
 
     hosts: tuple[str, ...]
     https_redirect: bool | None
@@ -48,6 +49,7 @@ class TenantSheet(TenantLine, frozen=True, kw_only=True):
     timeouts: Timeouts | None
     objects: tuple[str, ...]
     findings: tuple[Finding, ...]
+    release: TenantStatus | None = None
 
 
 def tenant_lines(judgement: Judgement) -> list[TenantLine]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+import msgspec
+
 from entryproxy.cli import words
+from entryproxy.cli.cluster import on_cluster
 from entryproxy.cli.output import CommandError, print_document, print_fields, several
 from entryproxy.cli.tenant.rows import TenantSheet, tenant_sheet
 from entryproxy.cli.tenant.sources import add_source_options, judge_source
+from entryproxy.cli.tenant.status import read_status, status_lines
 from entryproxy.cli.tenant.wishing import add_id_argument
 from entryproxy.console.rows import CertificateRow
 
@@ -34,6 +38,9 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(
             f"no object has the label of tenant {args.id}: {args.folder or f'namespace {args.namespace}'}"
         )
+    if args.folder is None and (name := sheet.source.partition("/")[2]):
+        status = on_cluster(args, lambda access: read_status(access, name))
+        sheet = msgspec.structs.replace(sheet, release=status)
     if args.output == "text":
         print_fields(_fields(sheet, judgement.now))
     else:
@@ -50,6 +57,8 @@ def _fields(sheet: TenantSheet, now: float) -> Iterator[tuple[str, str]]:
     yield from several("hosts", sheet.hosts)
     if sheet.gateway is not None:
         yield from several("gateway", words.gateway(sheet.gateway))
+    if sheet.release is not None:
+        yield from several("release", status_lines(sheet.release))
     yield from several("certificates", [line for one in sheet.certificates for line in _certificate(one)])
     if sheet.limits is not None:
         yield "limits", words.limits(sheet.limits)

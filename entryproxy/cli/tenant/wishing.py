@@ -26,7 +26,37 @@ class _Field(NamedTuple):
 
 _LISTS = (
     _Field("domain", "domains", str, "HOST", "a custom domain, exact or *.name"),
+    _Field("admin", "namespace.admins", str, "SUBJECT", "group:NAME, user:NAME or serviceaccount:NAMESPACE/NAME"),
     _Field("address", "gateway.addresses", str, "HOST:PORT", "of a gateway outside the cluster, instead of a Service"),
+)
+_RELEASE = (
+    _Field("release", "release.enabled", options.on_off, "on|off", "whether the controller makes the gateway"),
+    _Field(
+        "profile",
+        "release.profile",
+        options.choice("prod", "staging", "test", "dev"),
+        "NAME",
+        "size of the gateway that the controller makes: prod, staging, test or dev",
+    ),
+    _Field("chart", "release.chart", str, "CHART", "of that gateway, without it the controller's"),
+    _Field("chart-version", "release.version", str, "VERSION", "of that chart, exactly"),
+    _Field(
+        "isolation",
+        "release.isolation",
+        options.choice("namespace", "class", "shared"),
+        "NAME",
+        "from other tenants' gateways: namespace, class or shared",
+    ),
+    _Field("quota-cpu", "namespace.quota.cpu", str, "QUANTITY", "requests of the namespace in all"),
+    _Field("quota-memory", "namespace.quota.memory", str, "QUANTITY", "requests of the namespace in all"),
+    _Field("quota-storage", "namespace.quota.storage", str, "QUANTITY", "requests of the namespace in all"),
+    _Field(
+        "network-policy",
+        "namespace.networkPolicy",
+        options.on_off,
+        "on|off",
+        "whether only the entry may dial it",
+    ),
 )
 # What a field may hold is the compiler's to judge, so that one place knows it; here only text becomes what YAML has.
 _VALUES = (
@@ -61,7 +91,7 @@ def add_wish_arguments(parser: argparse.ArgumentParser) -> None:
     add_id_argument(parser)
     for one in _LISTS:
         options.add_list_option(parser, one.option, one.parse, one.text, metavar=one.metavar)
-    for one in _VALUES:
+    for one in (*_VALUES, *_RELEASE):
         options.add_option(parser, one.option, options.optional(one.parse), "", one.text, metavar=one.metavar)
     options.add_option(
         parser,
@@ -83,7 +113,7 @@ def add_wish_arguments(parser: argparse.ArgumentParser) -> None:
 
 def wish_of(args: argparse.Namespace) -> Wish:
     """What the arguments ask for."""
-    asked = ((one.path, getattr(args, one.option.replace("-", "_"))) for one in (*_LISTS, *_VALUES))
+    asked = ((one.path, getattr(args, one.option.replace("-", "_"))) for one in (*_LISTS, *_VALUES, *_RELEASE))
     return Wish(
         tenant=args.id,
         namespace=args.namespace,

@@ -2,6 +2,9 @@
 
 Whatever is not declared here is skipped by the decoder without ever becoming a Python object: managed fields, other
 keys of a Secret, binary data.
+
+A ConfigMap or Secret that is being deleted is not ours any more: whoever deleted it wants it withdrawn, and a
+finalizer, which may hold it for minutes, is about what comes after. EndpointSlices say themselves which pods serve.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from entryproxy.config.manifests import canonical_time
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.model.hostname import is_tenant_id
 from entryproxy.model.objects import (
+    STATUS_ANNOTATION,
     TENANT_LABEL,
     TLS_SECRET_TYPE,
     LabelledConfigMap,
@@ -25,6 +29,7 @@ from entryproxy.model.objects import (
     LabelledSecret,
     SliceEndpoint,
     SlicePort,
+    release_state,
 )
 from entryproxy.model.secret import PrivateBytes
 
@@ -40,13 +45,19 @@ class UnreadableError(ValueError):
         self.message = message
 
 
+class _Annotations(msgspec.Struct):
+    status: str = msgspec.field(name=STATUS_ANNOTATION, default="")
+
+
 class Metadata(msgspec.Struct):
     """ObjectMeta: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/"""
 
     name: str
     namespace: str = ""
     labels: dict[str, str] | None = None
+    annotations: _Annotations | None = None
     creationTimestamp: str | None = None  # noqa: N815 - the API's fields, here and below
+    deletionTimestamp: str | None = None  # noqa: N815
     uid: str = ""
     resourceVersion: str = ""  # noqa: N815
 
@@ -128,13 +139,16 @@ class Kind(msgspec.Struct, frozen=True):
 def _read_config_map(raw: bytes | msgspec.Raw) -> LabelledConfigMap | None:
     one = _decode_config_map(raw)
     common = _common(one.metadata)
-    return LabelledConfigMap(**common, data=one.data or {}) if common is not None else None
+    if common is None or one.metadata.deletionTimestamp is not None:
+        return None
+    status = (one.metadata.annotations or _Annotations()).status
+    return LabelledConfigMap(**common, data=one.data or {}, release_state=release_state(status))
 
 
 def _read_secret(raw: bytes | msgspec.Raw) -> LabelledSecret | None:
     one = _decode_secret(raw)
     common = _common(one.metadata)
-    if common is None or one.type != TLS_SECRET_TYPE:
+    if common is None or one.metadata.deletionTimestamp is not None or one.type != TLS_SECRET_TYPE:
         return None
     data = one.data or _TlsData()
     return LabelledSecret(

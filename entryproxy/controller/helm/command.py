@@ -5,13 +5,19 @@ The flags are for Helm 4.2. What is said about it here was seen on a real API se
 
 from __future__ import annotations
 
+import sys
 from pathlib import PurePath
 
+import msgspec
+
+from entryproxy.controller.helm.postrender import PLUGIN, PLUGINS_FOLDER, PYTHON_VARIABLE, Order
 from entryproxy.provision.digests import DIGEST_LABEL
 from entryproxy.provision.state import DesiredRelease
 
 HISTORY_REVISIONS_MAX = 5
 """Helm prunes what is older before an operation, but never the newest deployed revision."""
+REPOSITORY = "charts"
+"""What Helm's configuration calls the HTTP repository. Its URL is in that private file only, never in arguments."""
 
 
 def version() -> list[str]:
@@ -19,9 +25,12 @@ def version() -> list[str]:
     return ["version", "--template={{.Version}}"]
 
 
-def upgrade(release: DesiredRelease, values_file: PurePath, *, timeout_seconds: int) -> list[str]:
+def upgrade(
+    release: DesiredRelease, values_file: PurePath, refusal_file: PurePath, *, timeout_seconds: int
+) -> list[str]:
     """Install or upgrade; prints one JSON object, which holds the values and the Secrets that the chart makes.
 
+    refusal_file: says afterwards why the rendered manifests were refused, if they were.
     timeout_seconds: for hooks; it bounds no request, so the process needs a deadline of its own.
     """
     return [
@@ -32,6 +41,7 @@ def upgrade(release: DesiredRelease, values_file: PurePath, *, timeout_seconds: 
         f"--values={values_file}",
         "--skip-crds",  # an install rewrites every CRD of the cluster to its chart's version, also downwards
         *_applying(release.namespace, timeout_seconds),
+        *_narrowing(release, refusal_file),
         f"--labels={DIGEST_LABEL}={release.digest}",
         "--hide-notes",
         "--",
@@ -57,10 +67,13 @@ def uninstall(name: str, namespace: str, *, timeout_seconds: int) -> list[str]:
     ]
 
 
-def template(release: DesiredRelease, values_file: PurePath, *, kubernetes_version: str = "") -> list[str]:
+def template(
+    release: DesiredRelease, values_file: PurePath, refusal_file: PurePath, *, kubernetes_version: str = ""
+) -> list[str]:
     """Prints the manifests as YAML, without any CRD and without asking the API server: `lookup` finds nothing.
 
-    kubernetes_version: "1.36.3", for charts that ask for it; "" is the one that Helm was built for.
+    refusal_file: as for `upgrade`. kubernetes_version: "1.36.3", for charts that ask for it; "" is the one that Helm
+    was built for.
     """
     kubernetes = [f"--kube-version={kubernetes_version}"] if kubernetes_version else []
     return [
@@ -68,6 +81,7 @@ def template(release: DesiredRelease, values_file: PurePath, *, kubernetes_versi
         f"--namespace={release.namespace}",
         f"--values={values_file}",
         "--skip-crds",
+        *_narrowing(release, refusal_file),
         *kubernetes,
         "--",
         release.name,
@@ -85,13 +99,20 @@ def package(chart_folder: PurePath, target_folder: PurePath) -> list[str]:
     return ["package", f"--destination={target_folder}", "--", str(chart_folder)]
 
 
-def pull(chart: str, version: str, target_folder: PurePath, *, repository: str = "") -> list[str]:
+def update_repository() -> list[str]:
+    """Fetch the index of REPOSITORY again. What went wrong is printed on standard output."""
+    return ["repo", "update", "--", REPOSITORY]
+
+
+def pull(chart: str, version: str, target_folder: PurePath, *, plain_http: bool = False) -> list[str]:
     """Fetch a packed chart into `target_folder`, which must exist.
 
-    chart: an oci:// reference, or a name in the HTTP `repository`, whose digests Helm does not check.
+    chart: an oci:// reference, or a name in REPOSITORY by its last index, whose digests Helm does not check.
+    plain_http: how registries are spoken to.
     """
-    where = [f"--repo={repository}"] if repository else []
-    return ["pull", *where, f"--version={version}", f"--destination={target_folder}", "--", chart]
+    plainly = ["--plain-http"] if plain_http else []
+    source = chart if chart.startswith("oci://") else f"{REPOSITORY}/{chart}"
+    return ["pull", f"--version={version}", f"--destination={target_folder}", *plainly, "--", source]
 
 
 def environment(folder: PurePath, kubeconfig: PurePath, path: str) -> dict[str, str]:
@@ -110,7 +131,8 @@ def environment(folder: PurePath, kubeconfig: PurePath, path: str) -> dict[str, 
         "HELM_CONTENT_CACHE": str(folder / "cache" / "content"),
         "HELM_DATA_HOME": str(folder / "data"),
         "HELM_DRIVER": "secret",
-        "HELM_PLUGINS": str(folder / "plugins"),
+        "HELM_PLUGINS": str(PLUGINS_FOLDER),
+        PYTHON_VARIABLE: sys.executable,
         "HELM_REGISTRY_CONFIG": str(folder / "config" / "registry.json"),
         "HELM_REPOSITORY_CACHE": str(folder / "cache" / "repository"),
         "HELM_REPOSITORY_CONFIG": str(folder / "config" / "repositories.yaml"),
@@ -126,6 +148,12 @@ def _applying(namespace: str, timeout_seconds: int) -> list[str]:
         f"--history-max={HISTORY_REVISIONS_MAX}",
         *_waiting(timeout_seconds),
     ]
+
+
+def _narrowing(release: DesiredRelease, refusal_file: PurePath) -> list[str]:
+    """A rollback needs none: it applies what was narrowed before."""
+    order = Order(namespace=release.namespace, rendering=release.rendering, refusal_file=str(refusal_file))
+    return [f"--post-renderer={PLUGIN}", f"--post-renderer-args={msgspec.json.encode(order).decode()}"]
 
 
 def _waiting(timeout_seconds: int) -> list[str]:

@@ -7,13 +7,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from entryproxy.controller.helm import command
+from entryproxy.controller.helm.chart_repository import public_url, repositories_file
 from entryproxy.controller.helm.outcome import HelmError, clean, failure, unrecorded
 from entryproxy.controller.helm.process import GRACE_SECONDS, OUTPUT_BYTES_MAX, Completed, run
 from entryproxy.provision.state import HELM_STATUSES, DesiredRelease
@@ -84,8 +85,8 @@ class Helm:
     async def upgrade(self, release: DesiredRelease) -> Released:
         """Install or upgrade, without waiting for the objects to become ready."""
         seconds = self._limits.operation_seconds
-        with self._values_file(release.values) as file:
-            done = await self._operate(command.upgrade(release, file, timeout_seconds=seconds))
+        with self._values_file(release.values) as file, self._refusal_file() as refusal:
+            done = await self._operate(command.upgrade(release, file, refusal, timeout_seconds=seconds))
         if (error := unrecorded(done.stderr.decode(errors="replace"))) is not None:
             raise error
         try:
@@ -104,8 +105,8 @@ class Helm:
 
     async def template(self, release: DesiredRelease, *, kubernetes_version: str = "") -> str:
         """The release's manifests as YAML, without asking the cluster."""
-        with self._values_file(release.values) as file:
-            arguments = command.template(release, file, kubernetes_version=kubernetes_version)
+        with self._values_file(release.values) as file, self._refusal_file() as refusal:
+            arguments = command.template(release, file, refusal, kubernetes_version=kubernetes_version)
             done = await self._operate(arguments, _QUICK_SECONDS_MAX)
         return done.stdout.decode()
 
@@ -121,10 +122,24 @@ class Helm:
         await self._operate(command.package(chart_folder, target_folder), _QUICK_SECONDS_MAX)
         return _packed_in(target_folder)
 
-    async def pull(self, chart: str, version: str, target_folder: Path, *, repository: str = "") -> Path:
+    async def update_repository(self, url: str) -> Path:
+        """Fetch the index of an HTTP repository, from which `pull` then takes names; the index's file. The URL may hold
+        a user and a password: only a private file gets to see them."""
+        await self.version()
+        configuration = Path(self._env["HELM_REPOSITORY_CONFIG"])
+        configuration.parent.mkdir(mode=0o700, exist_ok=True)
+        with self._private_file(repositories_file(command.REPOSITORY, url), ".yaml") as file:
+            file.rename(configuration)
+        done = await self._complete(command.update_repository(), self._limits.operation_seconds)
+        if done.returncode != 0:
+            reason = done.stdout.decode(errors="replace").partition("\n\t")[2].partition("\n")[0]
+            raise HelmError("unreachable", f"the repository {public_url(url)} can't be read: {clean(reason)}")
+        return Path(self._env["HELM_REPOSITORY_CACHE"]) / f"{command.REPOSITORY}-index.yaml"
+
+    async def pull(self, chart: str, version: str, target_folder: Path, *, plain_http: bool = False) -> Path:
         """Fetch a packed chart into `target_folder`, which is there and empty. Of an HTTP repository neither the file's
-        digest nor its name and version have been checked."""
-        await self._operate(command.pull(chart, version, target_folder, repository=repository))
+        digest nor its name and version have been checked; plain_http is for registries."""
+        await self._operate(command.pull(chart, version, target_folder, plain_http=plain_http))
         return _packed_in(target_folder)
 
     async def _operate(self, arguments: Sequence[str], seconds: float | None = None) -> Completed:
@@ -132,6 +147,13 @@ class Helm:
         return await self._run(arguments, seconds or self._limits.operation_seconds)
 
     async def _run(self, arguments: Sequence[str], seconds: float) -> Completed:
+        done = await self._complete(arguments, seconds)
+        if done.returncode > 0:
+            raise failure(done.stderr.decode(errors="replace"))
+        return done
+
+    async def _complete(self, arguments: Sequence[str], seconds: float) -> Completed:
+        """Ended by itself, whatever its status."""
         async with self._slots:
             try:
                 done = await run(
@@ -147,18 +169,30 @@ class Helm:
             raise HelmError("timed_out", f"helm {arguments[0]} was ended after {seconds:g} s")
         if done.returncode < 0:
             raise HelmError("killed", f"helm {arguments[0]} was ended by signal {-done.returncode}")
-        if done.returncode > 0:
-            raise failure(done.stderr.decode(errors="replace"))
         return done
 
+    def _values_file(self, values: dict[str, Any]) -> AbstractContextManager[Path]:
+        return self._private_file(json.dumps(values), ".json")
+
     @contextmanager
-    def _values_file(self, values: dict[str, Any]) -> Iterator[Path]:
+    def _refusal_file(self) -> Iterator[Path]:
+        """For the reason of our post-renderer, of whose failure Helm only says that it failed."""
+        with self._private_file("", ".refusal") as file:
+            try:
+                yield file
+            except HelmError:
+                if reason := file.read_text():
+                    raise HelmError("rejected", clean(reason)) from None
+                raise
+
+    @contextmanager
+    def _private_file(self, text: str, suffix: str) -> Iterator[Path]:
         """A file that only we can read (0600), for as long as the operation lasts."""
-        descriptor, name = tempfile.mkstemp(dir=self._values, suffix=".json")
+        descriptor, name = tempfile.mkstemp(dir=self._values, suffix=suffix)
         file = Path(name)
         try:
             with os.fdopen(descriptor, "w") as stream:
-                json.dump(values, stream)
+                stream.write(text)
             yield file
         finally:
             file.unlink(missing_ok=True)

@@ -17,14 +17,21 @@ _NOT_STARTED = 127  # as shells do
 
 def main(parent: int, argv: list[str]) -> int:
     """Returns only if the program can't be started, with the status to exit with."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        return _refuse(f"prctl: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != parent:  # it ended before we asked to be told
-        return _refuse("whoever started this has ended")
+    if reason := die_with(parent):
+        return _refuse(reason)
     try:
         os.execv(argv[0], argv)  # noqa: S606 – there is no shell to need
     except OSError as error:
         return _refuse(f"{argv[0]}: {error.strerror}")
+
+
+def die_with(parent: int) -> str:
+    """From now on this process is killed when its parent ends; why not, if it can't be, else "". parent: its id."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        return f"prctl: {os.strerror(ctypes.get_errno())}"
+    if os.getppid() != parent:  # it ended before we asked to be told
+        return "whoever started this has ended"
+    return ""
 
 
 def _refuse(reason: str) -> int:

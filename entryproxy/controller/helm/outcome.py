@@ -48,7 +48,8 @@ _SIGNS: tuple[tuple[KINDS, str], ...] = (
         "rejected",
         r"is invalid|field not declared in schema|failed to create typed patch object|unknown field|denied the request"
         r"|don't meet the specifications of the schema|^template:|execution error at|YAML parse error|cannot unmarshal"
-        r"|failed to parse|Request entity too large|reserved label name|Chart\.yaml",
+        r"|failed to parse|Request entity too large|reserved label name|Chart\.yaml"
+        r"|invalid reference|reference and version mismatch",
     ),
     ("not_found", r"not found|no such file or directory|release has no \d+ version"),
 )

@@ -38,6 +38,14 @@ def wish(*arguments: str) -> Wish:
          {"limits.requestsPerSecond": 5, "limits.connections": 0, "limits.requestBodyBytes": 7}),
         (["--connect-timeout", "1.5", "--first-byte-timeout", "2", "--idle-timeout", "3"],
          {"timeouts.connect": 1.5, "timeouts.firstByte": 2.0, "timeouts.idle": 3.0}),
+        (["--release", "on"], {"release.enabled": True}),
+        (["--profile", "test", "--isolation", "class", "--chart", "oci://r/c", "--chart-version", "2.2.1"],
+         {"release.profile": "test", "release.isolation": "class", "release.chart": "oci://r/c",
+          "release.version": "2.2.1"}),
+        (["--quota-cpu", "8", "--quota-memory", "16Gi", "--quota-storage", "1Gi", "--network-policy", "off"],
+         {"namespace.quota.cpu": "8", "namespace.quota.memory": "16Gi", "namespace.quota.storage": "1Gi",
+          "namespace.networkPolicy": False}),
+        (["--admin", "group:a,user:b"], {"namespace.admins": ("group:a", "user:b")}),
     ],
 )  # fmt: skip
 def test_only_what_is_asked_for(arguments: list[str], fields: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.entry.conftest import STEADY_HOST, add_tenant, follow_again
+from tests.cluster.entry.conftest import STEADY_HOST, add_tenant
 from tests.cluster.entry.site import Site
 from tests.cluster.entry.steady import SteadyLoad
 from tests.cluster.fault_proxy import FaultProxy
@@ -63,13 +63,6 @@ def crowd(storm: int, entry: Entry, load: SteadyLoad) -> Iterator[float]:
     """How many tenants there are, while tenant steady notices nothing."""
     yield entry.metric("entryproxy_tenants")
     load.check()
-
-
-@pytest.fixture
-def faults(site: Site, entry: Entry) -> Iterator[FaultProxy]:
-    yield site.proxy
-    site.proxy.heal()
-    follow_again(site, entry)
 
 
 def test_a_storm_settles_into_a_few_generations(storm: int) -> None:

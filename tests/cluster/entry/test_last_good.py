@@ -101,6 +101,24 @@ def test_a_restarted_container_serves_at_once(
     add_tenant(site, "one", gateway)
 
 
+def test_all_that_is_withdrawn_meanwhile_goes_though_finalizers_hold_it(
+    site: Site, gateway: Gateway, steady_gateway: Gateway, state: Path
+) -> None:
+    """The first list names most of what was good as being deleted: nobody doubts that."""
+    paths = {tenant: site.path("configmaps", tenant) for tenant in TENANTS}
+    for path in paths.values():
+        site.cluster.api.patch(path, {"metadata": {"finalizers": ["example.com/hold"]}})
+        site.cluster.api.delete(path)
+    with site.running("--state-dir", str(state)) as entry, SteadyLoad(entry, STEADY_HOST, steady_gateway) as load:
+        hosts = [f"app1.{tenant}.{SYSTEM_DOMAIN}" for tenant in TENANTS]
+        wait_until(lambda: all(status(entry, host, gateway.path()) == 404 for host in hosts), "still served", SECONDS)
+        load.check()
+    assert not _is_said(entry, "level=warning", "SuddenDrop")
+    for tenant, path in paths.items():
+        site.cluster.api.patch(path, {"metadata": {"finalizers": None}})
+        add_tenant(site, tenant, gateway)
+
+
 def test_an_empty_list_right_after_a_restart(
     site: Site, gateway: Gateway, steady_gateway: Gateway, state: Path
 ) -> None:

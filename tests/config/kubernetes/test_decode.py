@@ -185,3 +185,11 @@ def test_whatever_an_object_is_like(fields: dict[str, Any], metadata: dict[str, 
     assert decoded.object is None or decoded.problem is None
     assert decoded.object is None or decoded.object.reference == decoded.reference
     assert TENANT_LABEL not in decoded.reference
+
+
+def test_a_deletion_that_a_finalizer_holds_back_is_one() -> None:
+    """It comes as a change, and in lists."""
+    held = stored(config_map("a"), deletionTimestamp="2026-01-31T12:00:01Z", resourceVersion="8")
+    found = decode_event(CONFIG_MAP, event("MODIFIED", held))
+    assert (found.decoded, found.version) == (Decoded("ConfigMap ns/a"), "8")
+    assert decode_page(CONFIG_MAP, page(held)).items == [Decoded("ConfigMap ns/a")]

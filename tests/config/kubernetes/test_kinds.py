@@ -8,6 +8,7 @@ import pytest
 
 from entryproxy.config.kubernetes.kinds import CONFIG_MAP, ENDPOINT_SLICE, SECRET, UnreadableError
 from entryproxy.model.objects import (
+    STATUS_ANNOTATION,
     TENANT_LABEL,
     LabelledConfigMap,
     LabelledEndpointSlice,
@@ -16,6 +17,7 @@ from entryproxy.model.objects import (
     SlicePort,
 )
 from entryproxy.model.secret import PrivateBytes
+from entryproxy.model.status import TenantStatus, encode_status
 
 METADATA = {
     "name": "one",
@@ -169,3 +171,36 @@ def test_unreadable_fields_are_named(kind: Any, fields: dict[str, object], field
 def test_wrong_shapes_are_refused(kind: Any, fields: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         kind.read(raw(**fields))
+
+
+@pytest.mark.parametrize("kind", [CONFIG_MAP, SECRET])
+def test_one_that_is_being_deleted_is_nothing_whatever_holds_it(kind: Any) -> None:
+    metadata = {**METADATA, "deletionTimestamp": "2026-01-31T12:00:01Z", "finalizers": ["example.com/any"]}
+    fields = {"type": "kubernetes.io/tls", "data": {"tls.crt": "Y3J0", "tls.key": "a2V5"}}
+    assert kind.read(raw(**fields)) is not None
+    assert kind.read(raw(metadata=metadata, **fields)) is None
+    assert kind.read(raw(metadata={**metadata, "deletionTimestamp": None}, **fields)) is not None
+
+
+def test_pods_serve_as_long_as_their_slice_says_so() -> None:
+    metadata = {**METADATA, "deletionTimestamp": "2026-01-31T12:00:01Z"}
+    one = ENDPOINT_SLICE.read(raw(metadata=metadata, addressType="IPv4", endpoints=[{"addresses": ["10.0.0.1"]}]))
+    assert isinstance(one, LabelledEndpointSlice) and len(one.endpoints) == 1
+
+
+def test_of_a_status_only_what_matters_is_kept() -> None:
+    def read(status: str | None) -> LabelledConfigMap:
+        annotations = {"x": "y"} if status is None else {"x": "y", STATUS_ANNOTATION: status}
+        one = CONFIG_MAP.read(raw(metadata={**METADATA, "annotations": annotations}))
+        assert isinstance(one, LabelledConfigMap)
+        return one
+
+    written = [
+        TenantStatus(phase="Upgrading", message=message, revision=revision, has_served=True)
+        for revision, message in enumerate(("one", "two"), 1)
+    ]
+    first, second = (read(encode_status(one)) for one in written)
+    assert first == second
+    assert first.release_state == "served"
+    assert read(encode_status(TenantStatus(phase="Failed"))).release_state == "failed"
+    assert read(None) == read("nonsense") == LabelledConfigMap(**COMMON, data={})

@@ -230,3 +230,27 @@ def test_an_endpoint_slice_answers_for_its_service() -> None:
     assert store.replace(items)
     assert len(store) == 3
     assert store.missing(items[:1]) == {"EndpointSlice b/other-x", "EndpointSlice d/gateway-x"}
+
+
+def test_a_list_that_names_what_is_withdrawn_lacks_nothing() -> None:
+    """All that it no longer holds for ours may go at once, be it the first list or a later one."""
+    items = [there("a"), there("b")]
+    withdrawn = [gone("a"), gone("b")]
+    later, first = Store(), Store()
+    later.replace(items)
+    later.take_changes()
+    first.expect(["ConfigMap ns/a", "ConfigMap ns/b"])
+    assert later.missing(withdrawn) == first.missing(withdrawn) == set()
+    assert later.replace(withdrawn)
+    assert names(later) == {"a": None, "b": None}
+    assert not first.replace(withdrawn)
+    assert (len(first), names(first)) == (0, {})
+
+
+def test_a_status_that_says_nothing_new_is_no_change() -> None:
+    store = Store()
+    one = there("a").object
+    assert isinstance(one, LabelledConfigMap)
+    for version, state, is_changed in (("1", "unknown", True), ("2", "unknown", False), ("3", "served", True)):
+        other = msgspec.structs.replace(one, version=version, release_state=state)
+        assert store.apply(Decoded(other.reference, other)) == is_changed

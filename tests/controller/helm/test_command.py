@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from pathlib import PurePath
+import sys
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -16,7 +17,13 @@ RELEASE = DesiredRelease(
     digest="f" * 63,
 )
 FILE = PurePath("/private/values.json")
-UPGRADING = command.upgrade(RELEASE, FILE, timeout_seconds=120)
+REFUSAL = PurePath("/private/refusal")
+UPGRADING = command.upgrade(RELEASE, FILE, REFUSAL, timeout_seconds=120)
+NARROWING = (
+    "--post-renderer=entryproxy-postrender",
+    '--post-renderer-args={"namespace":"tenant1-gateway","rendering":{"watched":"","has_config":true},'
+    '"refusal_file":"/private/refusal"}',
+)
 
 
 def test_upgrade() -> None:
@@ -34,6 +41,7 @@ def test_upgrade() -> None:
         "--history-max=5",
         "--wait=hookOnly",
         "--timeout=120s",
+        *NARROWING,
         f"--labels=entryproxy.higress.io/digest={'f' * 63}",
         "--hide-notes",
         "--",
@@ -43,7 +51,7 @@ def test_upgrade() -> None:
 
 
 def test_values_are_never_on_a_command_line() -> None:
-    assert "s3cr3t" not in " ".join(UPGRADING + command.template(RELEASE, FILE))
+    assert "s3cr3t" not in " ".join(UPGRADING + command.template(RELEASE, FILE, REFUSAL))
 
 
 @pytest.mark.parametrize(
@@ -60,24 +68,25 @@ def test_values_are_never_on_a_command_line() -> None:
             "uninstall --namespace=ns --ignore-not-found --wait=hookOnly --timeout=60s -- tenant1",
         ),
         (
-            command.template(RELEASE, FILE),
+            command.template(RELEASE, FILE, REFUSAL),
             "template --namespace=tenant1-gateway --values=/private/values.json --skip-crds"
-            " -- tenant1 /charts/core.tgz",
+            f" {' '.join(NARROWING)} -- tenant1 /charts/core.tgz",
         ),
         (
-            command.template(RELEASE, FILE, kubernetes_version="1.36.3"),
-            "template --namespace=tenant1-gateway --values=/private/values.json --skip-crds --kube-version=1.36.3"
-            " -- tenant1 /charts/core.tgz",
+            command.template(RELEASE, FILE, REFUSAL, kubernetes_version="1.36.3"),
+            "template --namespace=tenant1-gateway --values=/private/values.json --skip-crds"
+            f" {' '.join(NARROWING)} --kube-version=1.36.3 -- tenant1 /charts/core.tgz",
         ),
         (command.show_values("/charts/core.tgz"), "show values -- /charts/core.tgz"),
         (command.package(PurePath("/charts/core"), PurePath("/t")), "package --destination=/t -- /charts/core"),
+        (command.update_repository(), "repo update -- charts"),
         (
-            command.pull("core", "2.2.1", PurePath("/t"), repository="https://charts.example.com"),
-            "pull --repo=https://charts.example.com --version=2.2.1 --destination=/t -- core",
+            command.pull("core", "2.2.1", PurePath("/t")),
+            "pull --version=2.2.1 --destination=/t -- charts/core",
         ),
         (
-            command.pull("oci://example.com/core", "2.2.1", PurePath("/t")),
-            "pull --version=2.2.1 --destination=/t -- oci://example.com/core",
+            command.pull("oci://example.com/core", "2.2.1", PurePath("/t"), plain_http=True),
+            "pull --version=2.2.1 --destination=/t --plain-http -- oci://example.com/core",
         ),
     ],
 )
@@ -91,5 +100,7 @@ def test_the_environment_is_only_ours() -> None:
     assert made.pop("PATH") == "/usr/bin"
     assert made.pop("KUBECONFIG") == "/etc/kubeconfig"
     assert made.pop("HELM_DRIVER") == "secret"
+    assert made.pop("ENTRYPROXY_PYTHON") == sys.executable
+    assert [one.name for one in Path(made.pop("HELM_PLUGINS")).glob("*/plugin.yaml")] == ["plugin.yaml"]
     assert all(PurePath(value).is_relative_to(folder) for value in made.values())
-    assert {"HOME", "KUBECACHEDIR", "HELM_PLUGINS", "HELM_REGISTRY_CONFIG", "HELM_CACHE_HOME"} <= set(made)
+    assert {"HOME", "KUBECACHEDIR", "HELM_REGISTRY_CONFIG", "HELM_CACHE_HOME"} <= set(made)

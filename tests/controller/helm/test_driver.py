@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
 import os
 import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from entryproxy.controller.helm.outcome import HelmError
 from entryproxy.provision.state import DesiredRelease
 from tests.cluster.api import ApiError
 from tests.cluster.cluster import Cluster
+from tests.controller.helm.chart_sources import repository
 from tests.support import require_tool
 
 CONFIG_MAP = """
@@ -174,44 +172,27 @@ async def test_without_a_cluster(chart: str, tmp_path: Path) -> None:
     assert [(one["kind"], one["data"]["word"]) for one in manifests] == [("ConfigMap", "x")]
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder that is served, and its URL."""
+@pytest.mark.cluster
+async def test_packed_and_pulled(chart: str, tmp_path: Path) -> None:
+    helm = driver(require_tool("helm"), tmp_path)
     folder = tmp_path / "web"
     folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments, directory=str(folder))
-
-        def log_message(self, *arguments: Any) -> None:
-            """Silent."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.cluster
-async def test_packed_and_pulled(chart: str, tmp_path: Path, web: tuple[Path, str]) -> None:
-    helm = driver(require_tool("helm"), tmp_path)
-    folder, url = web
     packed = await helm.package(Path(chart), folder)
     assert packed == folder / "tiny-1.0.0.tgz"
     entry = {"apiVersion": "v2", "name": "tiny", "version": "1.0.0", "urls": [packed.name]}
-    (folder / "index.yaml").write_text(json.dumps({"apiVersion": "v1", "entries": {"tiny": [entry]}}))
+    index = json.dumps({"apiVersion": "v1", "entries": {"tiny": [entry]}})
+    (folder / "index.yaml").write_text(index)
 
     target = tmp_path / "target"
     target.mkdir()
-    pulled = await helm.pull("tiny", "1.0.0", target, repository=url)
-    assert pulled == target / "tiny-1.0.0.tgz"
-    assert pulled.read_bytes() == packed.read_bytes()
-    assert await helm.show_values(str(pulled)) == VALUES + "\n"
-    with pytest.raises(HelmError) as failed:
-        await helm.pull("tiny", "9.0.0", target, repository=url)
+    with repository(folder) as served:
+        assert (await helm.update_repository(served.url)).read_text() == index
+        pulled = await helm.pull("tiny", "1.0.0", target)
+        assert pulled == target / "tiny-1.0.0.tgz"
+        assert pulled.read_bytes() == packed.read_bytes()
+        assert await helm.show_values(str(pulled)) == VALUES + "\n"
+        with pytest.raises(HelmError) as failed:
+            await helm.pull("tiny", "9.0.0", target)
     assert failed.value.kind == "not_found"
 
 
@@ -220,9 +201,11 @@ async def test_a_repository_that_is_away(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(HelmError) as failed:
-        helm = driver(require_tool("helm"), tmp_path)
-        await helm.pull("tiny", "1.0.0", tmp_path, repository=f"http://127.0.0.1:{port}")
+        await driver(require_tool("helm"), tmp_path).update_repository(f"http://me:{SECRET}@127.0.0.1:{port}/a")
     assert failed.value.kind == "unreachable"
+    assert failed.value.message.startswith(f"the repository http://127.0.0.1:{port}/a can't be read: Get ")
+    assert failed.value.message.endswith("connection refused")
+    assert list((tmp_path / "private" / "values").iterdir()) == []
 
 
 async def test_a_chart_that_did_not_come(tmp_path: Path) -> None:

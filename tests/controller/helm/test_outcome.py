@@ -91,6 +91,8 @@ SAID = [
         "UPGRADE FAILED: user supplied labels contains system reserved label name. System labels: [name owner status]",
     ),
     ("rejected", "failed to parse bad.yaml: error converting YAML to JSON"),
+    ("rejected", "chart reference and version mismatch: 1.0.0 is not 1.0.1"),
+    ("rejected", 'invalid reference: invalid repository "charts/tiny/"'),
     ("unknown", "failed to delete release: e11"),
     ("unknown", ""),
 ]

@@ -1,0 +1,176 @@
+"""From a tenant that wants a gateway to all that it wants of the cluster: the chart fetched, the wishes judged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from entryproxy.controller.helm.charts import ChartError, ChartPackage, ChartStore
+from entryproxy.controller.helm.driver import Helm
+from entryproxy.controller.inventory import take_inventory
+from entryproxy.controller.metadata import NOT_FOUND
+from entryproxy.controller.tenants import Wanted, owns_shared_config
+from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.paths import collection_path, object_path
+from entryproxy.provision.desired import Chart, make_desired
+from entryproxy.provision.inventory import Inventory, Unjudged
+from entryproxy.provision.judgement import judge
+from entryproxy.provision.problems import Problem
+from entryproxy.provision.refusals import Wish, refusals, wish_of, wish_of_spec
+from entryproxy.provision.state import Desired
+from entryproxy.provision.values import CHART_GATEWAY_NAME, core_values, shared_gateway_name
+from entryproxy.settings import ControllerSettings
+
+INVENTORY_SECONDS = 5.0
+"""For so long a look at the whole cluster is good enough for one tenant after the other."""
+
+_log = logging.getLogger(__name__)
+
+
+class Refused(Exception):  # noqa: N818 - a verdict on a document, not a failure of ours
+    """What a tenant wants can't be. is_transient: it may be possible a little later though nothing is changed."""
+
+    def __init__(self, reason: str, message: str, *, is_transient: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.is_transient = is_transient
+
+
+class Designer:
+    """Makes `Desired` of `Wanted`. Writes nothing."""
+
+    def __init__(self, client: ClusterClient, helm: Helm, charts: ChartStore, settings: ControllerSettings) -> None:
+        self._client = client
+        self._helm = helm
+        self._charts = charts
+        self._settings = settings
+        self._inventory: Inventory | None = None
+        self._inventory_at = 0.0
+        self._unjudged: frozenset[Unjudged] = frozenset()
+        self._wishes: dict[str, tuple[Wanted, Wish]] = {}
+        self._lock = asyncio.Lock()
+
+    async def design(self, wanted: Wanted, tenants: Mapping[str, Wanted]) -> tuple[Desired, Sequence[Problem]]:
+        """What it wants, and what is worth a remark. tenants: all of them, by id.
+
+        Raises Refused, ApiError, HelmError.
+        """
+        spec, release = wanted.spec, wanted.spec.release
+        assert release is not None
+        namespace = namespace_of(wanted)
+        package = await self._fetch(
+            release.chart or self._settings.chart, release.version or self._settings.chart_version
+        )
+        problems = judge(
+            wanted.tenant,
+            spec,
+            chart_name=package.name,
+            chart_values=package.values,
+            is_umbrella=package.is_umbrella,
+            entry_namespace=self._settings.namespace,
+            live_objects=await self._limit_ranges(namespace),
+        )
+        _refuse(problems)
+        desired = make_desired(
+            wanted.tenant,
+            spec,
+            source=wanted.source,
+            uid=wanted.uid,
+            entry_namespace=self._settings.namespace,
+            chart=Chart(
+                path=package.path, version=package.version, digest=package.digest, is_umbrella=package.is_umbrella
+            ),
+            helm_version=await self._helm.version(),
+            replicas=await self._replicas_to_keep(wanted, namespace),
+            has_config=owns_shared_config(wanted, tenants),
+            definitions=package.definitions,
+        )
+        return desired, problems
+
+    async def check_neighbours(self, desired: Desired, tenants: Mapping[str, Wanted]) -> None:
+        """Before a release is installed or upgraded. Raises Refused for what would collide, and ApiError."""
+        mine = tenants[desired.tenant].age
+        earlier = [self._wish(one) for one in tenants.values() if one.wants_release and one.age < mine]
+        _refuse(refusals(wish_of(desired), await self._take_inventory(), earlier))
+
+    def _wish(self, wanted: Wanted) -> Wish:
+        """Remembered: of two hundred tenants that are installed, each is asked for by all the younger ones."""
+        known = self._wishes.get(wanted.tenant)
+        if known is None or known[0] is not wanted:
+            known = wanted, wish_of_spec(wanted.tenant, wanted.spec, source=wanted.source)
+            self._wishes[wanted.tenant] = known
+        return known[1]
+
+    async def _fetch(self, chart: str, version: str) -> ChartPackage:
+        try:
+            return await self._charts.get(chart, version)
+        except ChartError as error:
+            raise Refused("ChartUnavailable", error.message, is_transient=error.is_transient) from error
+
+    async def _take_inventory(self) -> Inventory:
+        async with self._lock:
+            if self._inventory is None or monotonic() - self._inventory_at > INVENTORY_SECONDS:
+                self._inventory = await take_inventory(self._client)
+                self._inventory_at = monotonic()
+                self._complain(frozenset(self._inventory.unjudged))
+            return self._inventory
+
+    def _complain(self, unjudged: frozenset[Unjudged]) -> None:
+        """What can't be listed can't be collided with in our eyes; Helm still refuses what isn't its release's."""
+        for one in unjudged - self._unjudged:
+            _log.warning("collisions over %s aren't seen: %s", one.resource, one.message)
+        self._unjudged = unjudged
+
+    async def _limit_ranges(self, namespace: str) -> list[dict[str, Any]]:
+        """Those that are there: they decide which pods may be. A list's items don't say what they are."""
+        path = collection_path("v1", "LimitRange", namespace)
+        items = [item async for page in self._client.list(path) for item in msgspec.json.decode(page)["items"] or ()]
+        return [{**item, "apiVersion": "v1", "kind": "LimitRange"} for item in items]
+
+    async def _replicas_to_keep(self, wanted: Wanted, namespace: str) -> int | None:
+        """The gateways that run, while autoscaling is wanted and nothing scales them yet."""
+        release = wanted.spec.release
+        assert release is not None
+        gateway = core_values(wanted.tenant, release, namespace=namespace)["gateway"]
+        if not (gateway.get("autoscaling") or {}).get("enabled"):
+            return None
+        deployment = await self._find("apps/v1", "Deployment", namespace, gateway["name"])
+        if deployment is None or await self._find(
+            "autoscaling/v2", "HorizontalPodAutoscaler", namespace, gateway["name"]
+        ):
+            return None
+        replicas = deployment["spec"].get("replicas")
+        return replicas if isinstance(replicas, int) else None
+
+    async def _find(self, group_version: str, kind: str, namespace: str, name: str) -> Any:
+        try:
+            return msgspec.json.decode(await self._client.get(object_path(group_version, kind, namespace, name)))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+
+
+def namespace_of(wanted: Wanted) -> str:
+    """Where its gateway is."""
+    return wanted.spec.gateway.namespace or f"{wanted.tenant}-gateway"
+
+
+def gateway_name_of(wanted: Wanted) -> str:
+    """Its gateway's Deployment and Service."""
+    release = wanted.spec.release
+    is_shared = release is not None and release.isolation == "shared"
+    return shared_gateway_name(wanted.tenant) if is_shared else CHART_GATEWAY_NAME
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    """Raises Refused if one of them is fatal: with all that are, since whoever mends one wants to know the next."""
+    if fatal := [one for one in problems if one.is_fatal]:
+        raise Refused(fatal[0].reason, "; ".join(f"{one.field}: {one.message}" for one in fatal))

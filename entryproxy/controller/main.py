@@ -1,0 +1,184 @@
+"""`entryproxy controller`: everything put together, from the settings to the exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from entryproxy.config.kubernetes.source import KubernetesSource
+from entryproxy.config.manifests import split_documents
+from entryproxy.config.yaml import parse_yaml
+from entryproxy.console.admin import listen
+from entryproxy.controller.admin import admin_app
+from entryproxy.controller.controller import Controller
+from entryproxy.controller.helm.charts import ChartStore, YamlReader
+from entryproxy.controller.helm.driver import Helm, Limits
+from entryproxy.controller.helm.outcome import HelmError
+from entryproxy.controller.kubeconfig import helm_kubeconfig
+from entryproxy.controller.lease import Elector, FenceError
+from entryproxy.controller.reconcile import Round
+from entryproxy.kubernetes.client import ClusterClient, connect
+from entryproxy.kubernetes.errors import ApiError, CredentialsError
+from entryproxy.listening import address_of, listen_on
+from entryproxy.settings import ControllerSettings
+from entryproxy.tasks import cancel_all, run_together
+from entryproxy.telemetry.log import log_as
+from entryproxy.telemetry.releases import ControllerReport
+
+LEASE = "entryproxy-controller"
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The controller can't work as it is called, or in this cluster; the message is a sentence."""
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    """What a term of office is made of, again and again."""
+
+    settings: ControllerSettings
+    client: ClusterClient
+    helm: Helm
+    charts: ChartStore
+    report: ControllerReport
+
+    def controller(self) -> Controller:
+        settings = self.settings
+        source = KubernetesSource(
+            namespace=settings.namespace, kubeconfig=settings.kubeconfig, context=settings.context
+        )
+        return Controller(self.client, source, self.helm, self.charts, settings, self.report)
+
+
+def run(settings: ControllerSettings) -> None:
+    """Provision in the foreground until a signal ends it. Raises StartError."""
+    log_as("controller")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_serve(settings))
+        except FenceError as error:
+            _log.error("%s", error)
+            os._exit(1)  # nothing may be waited for: whatever goes on must not
+
+
+def preview(settings: ControllerSettings) -> Mapping[str, Round]:
+    """What would be done for each tenant now, by id. Writes nothing. Raises StartError."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_preview(settings))
+
+
+async def _serve(settings: ControllerSettings) -> None:
+    async with _equipped(settings) as parts:
+        office = _Office(parts)
+        try:
+            admin = listen_on(settings.admin_bind, settings.admin_port)
+        except OSError as error:
+            raise StartError(f"can't listen: {error.strerror}") from error
+        _log.info("%s is a candidate; admin on %s", office.identity, address_of(admin))
+        runner = await listen(admin_app(office.take_report, office.trouble), admin)
+        try:
+            await run_together(office.hold(), _signalled())
+        finally:
+            await runner.cleanup()
+            await cancel_all()
+        _log.info("%s leaves", office.identity)
+
+
+async def _preview(settings: ControllerSettings) -> Mapping[str, Round]:
+    async with _equipped(settings) as parts:
+        try:
+            return await parts.controller().preview(time.time())
+        except (ApiError, HelmError) as error:
+            raise StartError(str(error)) from error
+        except TimeoutError:
+            raise StartError(f"the tenants can't be read from {parts.client.server}") from None
+
+
+class _Office:
+    """One candidate for the lead: takes it whenever it is to be had, with a new controller each time."""
+
+    def __init__(self, parts: _Parts) -> None:
+        self.identity = parts.settings.identity or socket.gethostname()
+        self._parts = parts
+        self._elector = Elector(parts.client, parts.settings.namespace, LEASE, self.identity)
+        self._controller: Controller | None = None
+
+    async def hold(self) -> None:
+        """For ever. Raises FenceError."""
+        while True:
+            await self._elector.run(self._lead)
+
+    def take_report(self) -> ControllerReport:
+        """As of now."""
+        report = self._parts.report
+        report.is_leader = self._controller is not None
+        report.waiting = self._controller.waiting if self._controller is not None else 0
+        return report
+
+    def trouble(self) -> str:
+        """Why it couldn't do its work, "" if it could."""
+        if self._elector.trouble:
+            return f"the lease can't be had: {self._elector.trouble}"
+        if self._controller is not None and not self._controller.is_complete:
+            return "the tenants have not been read yet"
+        return ""
+
+    async def _lead(self) -> None:
+        self._controller = self._parts.controller()
+        try:
+            await self._controller.lead()
+        finally:
+            self._controller = None
+            self._parts.report.releases.clear()  # the next leader tells them
+
+
+@asynccontextmanager
+async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
+    """A client, Helm, and a private folder for as long as that takes."""
+    program = shutil.which(settings.helm)  # absolute only if PATH is
+    if program is None:
+        raise StartError(f"Helm isn't here: {settings.helm!r} is no program (--helm says which one)")
+    with tempfile.TemporaryDirectory(prefix="entryproxy-controller-") as temporary:
+        folder = Path(settings.work_dir or temporary).resolve()  # noqa: ASYNC240 - once, at the start
+        try:
+            kubeconfig = helm_kubeconfig(folder / "kube", settings.kubeconfig, settings.context)
+            limits = Limits(operation_seconds=round(settings.operation_seconds), parallel_max=settings.parallel)
+            helm = Helm(Path(program), folder / "helm", kubeconfig, limits=limits)
+            version = await helm.version()
+            client = await connect(settings.kubeconfig, settings.context)
+        except OSError as error:
+            raise StartError(f"{folder} can't be used: {error.strerror}") from error
+        except (HelmError, CredentialsError) as error:
+            raise StartError(str(error)) from error
+        _log.info("Helm %s", version)
+        async with client:
+            charts = ChartStore(
+                helm,
+                folder / "charts",
+                yaml=YamlReader(parse=parse_yaml, split=split_documents),
+                repository=settings.chart_repository,
+                charts_dir=Path(settings.charts_dir) if settings.charts_dir else None,
+                plain_http=settings.chart_plain_http,
+            )
+            yield _Parts(settings, client, helm, charts, ControllerReport())
+
+
+async def _signalled() -> None:
+    """Until somebody asks us to end."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()

@@ -1,0 +1,3 @@
+from tests.kubernetes.fixtures import api
+
+__all__ = ["api"]
