@@ -13,12 +13,14 @@ from entryproxy.cli import words
 from entryproxy.cli.cluster import add_cluster_options, on_cluster
 from entryproxy.cli.judging import Judgement, add_folder_argument, compile_reading, finding_order, judge
 from entryproxy.cli.neighbours import judge_neighbours
-from entryproxy.cli.output import add_output_argument, print_document, say
+from entryproxy.cli.output import add_output_argument, complain, print_document, say
 from entryproxy.model.reading import Reading
 from entryproxy.provision.inventory import Inventory
 
 if TYPE_CHECKING:
     from entryproxy.cli.access import ClusterAccess
+
+_TELLING_KINDS = ("deployments.apps", "ingressclasses.networking.k8s.io", "services")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,7 +67,12 @@ def _judge(args: argparse.Namespace) -> Judgement:
 
 
 async def _read(access: ClusterAccess) -> tuple[Reading, Inventory]:
-    return await access.read(), await access.take_inventory()
+    """Whoever sees nothing but the entry's own, as in its pod, is told so once instead of kind by kind."""
+    reading, inventory = await access.read(), await access.take_inventory()
+    if any(inventory.is_judged(kind) for kind in _TELLING_KINDS):
+        return reading, inventory
+    complain("gateways aren't judged against each other: you may list none of what they are made of")
+    return reading, Inventory()
 
 
 def _summarize(judgement: Judgement) -> str:

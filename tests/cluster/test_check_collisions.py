@@ -153,13 +153,30 @@ def test_tenants_that_would_collide(operator: Operator, releases: Releases, clus
     }
 
 
+def reader_of(operator: Operator, capsys: pytest.CaptureFixture[str]) -> Operator:
+    """Somebody who may list tenants' objects, and nothing else."""
+    kubeconfig = allow(operator.cluster, operator.namespace, "reader", rule(["configmaps", "secrets"], "list"))
+    return Operator(operator.cluster, operator.namespace, capsys, kubeconfig)
+
+
 def test_less_rights_are_warnings(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
     operator.declare("t1", {"tenant.yaml": "release: {}"})
-    reads = rule(["configmaps", "secrets"], "list")
-    kubeconfig = allow(operator.cluster, operator.namespace, "reader", reads)
-    reader = Operator(operator.cluster, operator.namespace, capsys, kubeconfig)
+    reader = reader_of(operator, capsys)
+    role = f"services-of-{operator.namespace}"
+    operator.cluster.kubectl("create", "clusterrole", role, "--verb=list", "--resource=services")
+    account = f"--serviceaccount={operator.namespace}:reader"
+    operator.cluster.kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", account)
     assert reader.run("check") == 0
-    for resource in ("deployments.apps", "ingressclasses.networking.k8s.io", "secrets", "services", "namespaces"):
+    for resource in ("deployments.apps", "ingressclasses.networking.k8s.io", "secrets", "namespaces"):
         assert f"warning: {resource} */?: Not judged, you may not list {resource} (" in reader.out
     assert "configmaps */?" not in reader.out
+    assert "services */?" not in reader.out
     assert "0 errors" in reader.out
+
+
+def test_who_sees_no_gateway_at_all_is_told_once(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    operator.declare("t1", {"tenant.yaml": "release: {}"})
+    reader = reader_of(operator, capsys)
+    assert reader.run("check") == 0
+    assert "Not judged" not in reader.out
+    assert reader.err.count("gateways aren't judged against each other") == 1

@@ -147,6 +147,8 @@ def _serve(answer: Any) -> Iterator[Served]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         served.url = f"http://127.0.0.1:{server.server_port}"
-        yield served
-        server.shutdown()
-        thread.join()
+        try:
+            yield served
+        finally:
+            server.shutdown()
+            thread.join()

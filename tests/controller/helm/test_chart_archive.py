@@ -63,6 +63,13 @@ def test_what_is_no_plain_file(kind: bytes) -> None:
         unpack(packed_members([(member, b"")]))
 
 
+def test_a_plain_file_that_its_extended_header_makes_sparse() -> None:
+    member = tarfile.TarInfo("tiny/a")
+    member.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": "1000000000"}
+    with pytest.raises(ChartError, match="'tiny/a' that is not a plain file"):
+        unpack(packed_members([(member, b"x")]))
+
+
 def test_a_name_twice() -> None:
     with pytest.raises(ChartError, match="'a' twice"):
         unpack(packed_members([(tarfile.TarInfo("one/a"), b"1"), (tarfile.TarInfo("two/a"), b"2")]))

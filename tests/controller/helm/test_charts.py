@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from entryproxy.controller.helm import chart_shelf
 from entryproxy.controller.helm import charts as module
 from entryproxy.controller.helm.charts import ChartError, ChartPackage, ChartStore
 from entryproxy.controller.helm.driver import Helm
@@ -346,6 +347,15 @@ async def test_few_charts_stay_in_memory(make: Make, charts_dir: Path, monkeypat
     again = await store.get("tiny", "1.0.0")
     assert again is not first
     assert again == first
+
+
+async def test_what_is_in_memory_stays_on_disk(make: Make, charts_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart_shelf, "PACKAGES_MAX", 1)
+    write_chart(charts_dir / "other", {"Chart.yaml": METADATA.replace("tiny", "other")})
+    store = make(charts_dir=charts_dir)
+    first = await store.get("tiny", "1.0.0")
+    await store.get("other", "1.0.0")
+    assert Path(first.path).exists()
 
 
 # -- from a registry
