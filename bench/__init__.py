@@ -14,5 +14,6 @@ measure.py     CPU time and memory of a process tree
 rows.py        what is compared
 idle.py        memory per idle connection
 tenants.py     start, change and memory with many tenants
+provision.py   a controller that provisions many tenants (`python -m bench.provision`)
 report.py      medians, spread, ratios; table, JSON, plot
 """

@@ -36,6 +36,14 @@ def parse_stat(text: str, ticks_per_second: int = _TICKS_PER_SECOND) -> Stat:
     return Stat(pid, int(fields[1]), int(fields[19]), (int(fields[11]) + int(fields[12])) / ticks_per_second)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one process, in KB. rss counts shared pages in full, pss its share of them."""
+
+    rss: int
+    pss: int
+
+
 def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
     """`root` and everything below it."""
     children: dict[int, list[Stat]] = {}
@@ -60,6 +68,11 @@ def cpu_between(before: Mapping[tuple[int, int], Stat], after: Mapping[tuple[int
     return CpuUse(sum(used), max(used, default=0.0))
 
 
+def cpu_seconds(pid: int) -> float:
+    """That a living process has used so far, without its children."""
+    return parse_stat((_PROC / str(pid) / "stat").read_text()).cpu_seconds
+
+
 def pin(root: int, core: int) -> None:
     """Every thread of the living process tree under `root` to one core; what it starts from now on inherits that."""
     for stat in tree(root).values():
@@ -67,29 +80,33 @@ def pin(root: int, core: int) -> None:
             os.sched_setaffinity(int(thread.name), {core})
 
 
+def memory_kilobytes_of_each(root: int) -> list[Memory]:
+    """Of every process of the tree, the largest first."""
+    found = [_memory(stat.pid) for stat in descendants(root, _all_stats())]
+    return sorted(found, key=lambda one: one.pss, reverse=True)
+
+
 def pss_kilobytes(root: int) -> int:
     """Proportional set size of the tree: pages shared between its processes count once."""
-    return sum(_pss(stat.pid) for stat in descendants(root, _all_stats()))
+    return sum(pss_kilobytes_of_each(root))
 
 
 def pss_kilobytes_of_each(root: int) -> list[int]:
     """Proportional set size of every process of the tree, the largest first."""
-    return sorted((_pss(stat.pid) for stat in descendants(root, _all_stats())), reverse=True)
+    return [one.pss for one in memory_kilobytes_of_each(root)]
 
 
-def parse_pss(text: str) -> int:
-    """The Pss line of /proc/PID/smaps_rollup, in KB; 0 for a process without memory (a zombie)."""
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
+def parse_memory(text: str) -> Memory:
+    """/proc/PID/smaps_rollup; zeros for a process without memory (a zombie)."""
+    sizes = {line.split(":")[0]: line.split()[1] for line in text.splitlines() if line.startswith(("Rss:", "Pss:"))}
+    return Memory(int(sizes.get("Rss", 0)), int(sizes.get("Pss", 0)))
 
 
-def _pss(pid: int) -> int:
+def _memory(pid: int) -> Memory:
     try:
-        return parse_pss((_PROC / str(pid) / "smaps_rollup").read_text())
+        return parse_memory((_PROC / str(pid) / "smaps_rollup").read_text())
     except OSError:
-        return 0
+        return Memory(0, 0)
 
 
 def _all_stats() -> list[Stat]:

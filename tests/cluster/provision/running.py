@@ -1,0 +1,193 @@
+"""`entryproxy controller` as a process, and the Helm that it starts, with a record of what it was asked."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.charts import chart
+from tests.e2e.gateways import wait_until
+from tests.support import require_tool
+
+CHART = "higress-core"
+STOP_SECONDS_MAX = 30.0
+_LINES_SHOWN = 40
+_CHANGING = ("install", "upgrade", "rollback", "uninstall")
+
+
+class RecordedHelm:
+    """Helm with a record. path: for `--helm`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "helm"
+        self._record = folder / "helm-runs"
+        self._record.touch()
+        program = shlex.quote(require_tool("helm"))
+        self.path.write_text(f'#!/bin/sh\necho "$@" >> {shlex.quote(str(self._record))}\nexec {program} "$@"\n')
+        self.path.chmod(0o755)
+
+    def runs(self) -> list[str]:
+        """Arguments of every run so far, of those that change something."""
+        lines = self._record.read_text().splitlines()
+        return [line for line in lines if any(word in _CHANGING for word in line.split())]
+
+
+class Charts:
+    """A vendored chart. folder: for `--charts-dir`."""
+
+    def __init__(self, parent: Path) -> None:
+        self.folder = parent / "charts"
+        self.folder.mkdir()
+        shown = subprocess.run(
+            [require_tool("helm"), "show", "chart", str(chart())], check=True, capture_output=True, text=True
+        )
+        self.version = str(yaml.safe_load(shown.stdout)["version"])
+        if chart().is_dir():
+            shutil.copytree(chart(), self.folder / CHART)
+        else:
+            shutil.copy(chart(), self.folder / f"{CHART}-{self.version}.tgz")
+
+    @property
+    def options(self) -> Sequence[str]:
+        return ("--charts-dir", str(self.folder), "--chart", CHART, "--chart-version", self.version)
+
+
+class RunningController:
+    """One controller from its start to its end. messages: what it says, growing; helm: what it starts.
+
+    folder: the test's own, for its files; one controller after the other may have the same.
+    """
+
+    def __init__(
+        self, kubeconfig: Path, namespace: str, folder: Path, charts: Charts, *options: str, identity: str = "one"
+    ) -> None:
+        self.messages: list[str] = []
+        self.helm = RecordedHelm(_made(folder / f"helm-{identity}"))
+        self._port = _free_port()
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "entryproxy", "controller", "--namespace", namespace),
+                *("--kubeconfig", str(kubeconfig), "--identity", identity, "--helm", str(self.helm.path)),
+                *("--work-dir", str(_made(folder / f"work-{identity}"))),
+                *("--admin-bind", "127.0.0.1", "--admin-port", str(self._port), "--withdraw-seconds", "1"),
+                *charts.options,
+                *options,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONWARNINGS": "error"},
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,))
+        self._reader.start()
+
+    # -- life
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def wait_ready(self, seconds: float = 30.0) -> RunningController:
+        """Return when it works; one that waits for the lease is ready too."""
+        try:
+            wait_until(lambda: self.has_ended or self.is_ready(), "", seconds)
+        except AssertionError:
+            raise AssertionError(f"never ready:\n{self.last_words()}") from None
+        assert not self.has_ended, self.last_words()
+        return self
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status. One that doesn't end is killed, and the test fails."""
+        if not self.has_ended:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        self._reader.join()
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL of the process alone: its children are its own business."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def freeze(self) -> None:
+        """As a node that hangs does to it; `thaw` lets it go on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    # -- what it says
+
+    def admin(self, path: str) -> tuple[int, str]:
+        """Status and body."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.admin("/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def metric(self, name: str, /, **labels: str) -> float:
+        """The sum of a metric's samples that carry `labels`."""
+        _, text = self.admin("/metrics")
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def last_words(self) -> str:
+        return "\n".join(self.messages[-_LINES_SHOWN:])
+
+    def stumbles(self) -> list[str]:
+        """Lines that a controller in good health never says."""
+        return [line for line in list(self.messages) if "Traceback" in line or "Warning:" in line]
+
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self.messages.append(line.rstrip())
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
