@@ -1,4 +1,4 @@
-"""One TLS entry in front of many tenants' gateways. This is the map; read the package along either journey.
+"""One TLS entry in front of many tenants' gateways. This is the map; read the package along any of three journeys.
 
 A request, in one worker (`edge`): transport accepts → tls reads the ClientHello, routing.sni names the certificates,
 contexts holds their SSLContexts → http1 finds heads, heads remembers what they mean → policy checks that Host and
@@ -9,13 +9,18 @@ A change, in the control process: config watches and reads the source, settled �
 findings of all objects → process.publisher sends every worker what differs → edge.context prepares it between
 requests, then applies it at once.
 
+A tenant's gateway, in the controller that leads: controller.tenants follows the same source through the same compiler
+→ queue hands out a tenant → reconcile has it designed (what is wanted) and observed (what there is) → provision.plan
+says what to do → execute does it, with Helm for the release → statuses and storyteller tell it; then it is looked at
+again. Going is such a journey, too, one stage a round.
+
     cli         arguments and environment → settings → one command
     demo        everything on one machine, with what a cluster would bring
     process     supervisor, control process, workers, and what they tell each other
     edge        the I/O of a worker: a request
     config      the I/O of the configuration: where objects come from
     console     the admin port: health, metrics, JSON, a page
-    controller  the I/O of provisioning: Helm, the cluster's answers, who leads
+    controller  the I/O of provisioning: who leads, what there is, Helm, what is told
     kubernetes  the API server of a cluster, for whoever reads or writes there
     telemetry   counters, access log, exposition
     http1       pure: heads and bodies of HTTP/1.1 as bytes
@@ -32,5 +37,5 @@ requests, then applies it at once.
     listening   TCP sockets that listen
 
 Imports point downwards only (import-linter, in pyproject.toml). Pure packages take time, randomness and bytes as
-arguments. Nothing on the first journey waits for the second. docs/architecture.md says more.
+arguments. Nothing on the first journey waits for the others. docs/architecture.md says more.
 """

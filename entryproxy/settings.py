@@ -46,10 +46,11 @@ class ControllerSettings:
 
     namespace: of the entry, where the tenants' ConfigMaps are. identity: this one's name among the controllers, "" for
     the host's. helm: the program, a path or a name in PATH. work_dir: private, for charts and values while they are
-    needed, "" for a temporary one. chart, chart_version: for tenants that name none. charts_dir: where vendored charts
-    are, "" for none. resync_seconds: how often a tenant is looked at though nothing tells that it changed.
+    needed, "" for a temporary one. chart, chart_version: for tenants that name none. chart_registries: below which
+    oci:// charts may be that tenants name. charts_dir: where vendored charts are, "" for none. shared_namespaces: those
+    that tenants may share or watch, None for any. resync_seconds: how often a tenant is looked at though nothing tells that it changed.
     withdraw_seconds: how long entries get to stop serving a tenant before its gateway goes. operation_seconds: what one
-    run of Helm may take.
+    run of Helm may take. rollout_seconds: how long a rollout may get no further before it has failed. lease_seconds: how long the lead lasts unless it is renewed.
     """
 
     namespace: str = "higress-system"
@@ -63,12 +64,16 @@ class ControllerSettings:
     chart: str = "higress-core"
     chart_version: str = "2.2.1"
     chart_repository: str = ""
+    chart_registries: tuple[str, ...] = ()
     charts_dir: str = ""
     chart_plain_http: bool = False
+    shared_namespaces: tuple[str, ...] | None = None
     parallel: int = 4
     resync_seconds: float = 60.0
     withdraw_seconds: float = 15.0
     operation_seconds: float = 120.0
+    rollout_seconds: float = 300.0
+    lease_seconds: int = 20
     dry_run: bool = False
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from entryproxy.authoring.objects import Manifest
-from entryproxy.model.objects import TENANT_LABEL
+from entryproxy.model.objects import FINALIZER, TENANT_LABEL
 
 FIELD_MANAGER = "entryproxy"
 _NO_VERSION = "1"
@@ -55,9 +55,10 @@ def refusal(manifest: Mapping[str, Any], tenant: str) -> str:
 
 
 def obstacles(metadata: Mapping[str, Any]) -> list[str]:
-    """Why an object may still, or again, be there after it was deleted: what follows its name in a sentence."""
+    """Why an object may still, or again, be there after it was deleted: what follows its name in a sentence. That the
+    controller takes a gateway away first is how it should be."""
     reasons = []
-    if finalizers := metadata.get("finalizers"):
+    if finalizers := [one for one in metadata.get("finalizers") or () if one != FINALIZER]:
         reasons.append(f"stays until {', '.join(finalizers)} lets it go (finalizers)")
     if certificate := (metadata.get("annotations") or {}).get("cert-manager.io/certificate-name"):
         reasons.append(

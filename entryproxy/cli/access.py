@@ -13,6 +13,7 @@ from entryproxy.config.kubernetes.decode import Decoded, decode_document
 from entryproxy.config.kubernetes.listing import list_all
 from entryproxy.config.kubernetes.resources import Resource
 from entryproxy.controller.inventory import take_inventory
+from entryproxy.controller.metadata import Metadata, list_metadata
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.errors import FORBIDDEN, ApiError
 from entryproxy.model.finding import Finding
@@ -81,6 +82,14 @@ class ClusterAccess:
                 found += decode_document(page).get("items") or []
         # Lists leave it out of their items.
         return sorted(({**one, "kind": kind} for one in found), key=lambda one: str(one["metadata"]["name"]))
+
+    async def list_metadata(self, kind: str, tenant: str = "") -> list[Metadata]:
+        """Of every object of this kind with the tenant's label, those that are being deleted included. tenant: "" for
+        any."""
+        action = self._action("list", PLURALS[kind])
+        with attempt(action):
+            labels = f"{TENANT_LABEL}={tenant}" if tenant else TENANT_LABEL
+            return await list_metadata(self.client, _path(action), labels=labels)
 
     async def apply(self, manifest: Manifest, *, dry_run: bool) -> Manifest:
         """Server-side apply; the object as it is, or would be, stored."""

@@ -55,9 +55,15 @@ def _add_chart_options(parser: argparse.ArgumentParser, defaults: ControllerSett
     )
     options.add_option(parser, "chart-version", str, defaults.chart_version, "its version, exactly", metavar="VERSION")
     options.add_option(parser, "chart-repository", str, "", "where charts by name are fetched from", metavar="URL")
+    options.add_list_option(
+        parser, "chart-registries", options.registry, "below which tenants may name oci:// charts", metavar="oci://…"
+    )
     options.add_option(parser, "charts-dir", str, "", "vendored charts, looked at first", metavar="DIR")
     options.add_option(
         parser, "chart-plain-http", options.on_off, "off", "OCI registries speak plain HTTP", metavar="on|off"
+    )
+    options.add_list_option(
+        parser, "shared-namespaces", options.label, "what tenants may share or watch, without it any", metavar="NAME"
     )
 
 
@@ -70,8 +76,11 @@ def _add_pace_options(parser: argparse.ArgumentParser, defaults: ControllerSetti
         ("resync", defaults.resync_seconds, "seconds until a tenant is looked at again though nothing changed"),
         ("withdraw", defaults.withdraw_seconds, "seconds from a tenant's removal until its gateway goes"),
         ("operation", defaults.operation_seconds, "seconds that one run of Helm may take"),
+        ("rollout", defaults.rollout_seconds, "seconds that a rollout may get no further until it has failed"),
     ):
         options.add_option(parser, f"{name}-seconds", options.seconds, f"{value:g}", text, metavar="SECONDS")
+    # Nothing for operators: shorter ones are for tests, longer ones only make successors wait.
+    parser.add_argument("--lease-seconds", type=int, default=defaults.lease_seconds, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -113,11 +122,15 @@ def settings_from(args: argparse.Namespace) -> ControllerSettings:
         chart=args.chart,
         chart_version=args.chart_version,
         chart_repository=args.chart_repository,
+        chart_registries=args.chart_registries or (),
         charts_dir=args.charts_dir,
         chart_plain_http=args.chart_plain_http,
+        shared_namespaces=args.shared_namespaces,
         parallel=args.parallel,
         resync_seconds=args.resync_seconds,
         withdraw_seconds=args.withdraw_seconds,
         operation_seconds=args.operation_seconds,
+        rollout_seconds=args.rollout_seconds,
+        lease_seconds=args.lease_seconds,
         dry_run=args.dry_run,
     )

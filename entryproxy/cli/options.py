@@ -106,6 +106,13 @@ def label(text: str) -> str:
     return text
 
 
+def registry(text: str) -> str:
+    """A prefix of oci:// references."""
+    if not text.removeprefix("oci://") or not text.startswith("oci://"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an oci:// reference")
+    return text
+
+
 def port(text: str) -> int:
     """A TCP port, 0 for any free one."""
     return _integer(text, 0, 65_535)

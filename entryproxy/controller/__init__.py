@@ -1,28 +1,39 @@
-"""The I/O of provisioning: what `provision` decides is observed and carried out here.
+"""The I/O of provisioning: what `provision` decides is observed and carried out here. In the order of a tenant's round:
 
-    helm          Helm as a child process: one per operation, with a deadline; and the charts that it installs
-    releases      what is deployed, read from the labels of Helm's own Secrets
-    observe       what there is of one tenant; uses
-    own_objects     the namespace and what surrounds the release: ours, changed, deleted
-    manifests       the release's own objects: missing, changed, applied again without a revision
-    payload         pure: Helm's Secret → those objects
-    drift           whether an object is as it was applied
-    leftovers       what a release left that has no history any more
-    metadata        lists of objects without their contents
-    holders       ConfigMaps that carry our finalizer
-    lease         leader election, with a fence
-    inventory     one look at all gateways of the cluster, whoever installed them; by
-    survey          an object of it → what it is to its neighbours
-    workloads       likewise of what runs: gateways and controllers
-    events        what operators see on the objects that they wrote
-    finding_events  what the compiler and the source find, as such Events
-    execute       a plan's actions, in order; uses
-    object_writer   what we apply and delete ourselves, whose it is looked at right before
-    present         that look
-    finalizers      what keeps a tenant's ConfigMap
-    statuses      a tenant's status, as an annotation
-    kubeconfig    the cluster, as Helm is told of it
+    main          settings → a candidate for the lead, and whoever leads does the work of
+    lease           leader election, with a fence
+    admin           health, readiness and metrics of a candidate
+    kubeconfig      the cluster, as Helm is told of it
+    controller      who is due is looked at, a few at a time; uses
+    tenants           the tenants in force, by the entry's own source and compiler
+    queue             who is due, and never twice at the same time
+    reconcile     one round for one tenant: everything from here on
+    holders         ConfigMaps that carry our finalizer
+    situation       pure: tenants in force × those → bring it up, take it away, let go, leave alone
+    pacing          when the next round comes
+    design          a tenant's document → what it wants of the cluster, judged; uses
+    inventory         one look at all gateways of the cluster, whoever installed them; by
+    survey            an object of it → what it is to its neighbours
+    workloads         likewise of what runs: gateways and controllers
+    observe         what there is of the tenant; uses
+    metadata          lists of objects without their contents
+    own_objects       the namespace and what surrounds the release: ours, changed, deleted
+    releases          the release's revisions, by the labels of Helm's own Secrets
+    manifests         the release's own objects: missing, changed, applied again without a revision
+    payload           pure: Helm's Secret → those objects
+    drift             whether an object is as it was applied
+    rollout           how far the Deployments have got
+    leftovers         what a release left that has no history any more
+    execute         a plan's actions, in order; uses
+    finalizers        what keeps a tenant's ConfigMap
+    object_writer     what we apply and delete ourselves
+    present           whose an object is, looked at right before it is written
+    helm              Helm as a child process, and the charts that it installs
+    statuses        how the tenant stands, as an annotation of its ConfigMap
+    storyteller     the same as Events, log and metrics; by
+    events            what operators see on the objects that they wrote
+    finding_events    what the compiler and the source find, as such Events: no part of a round
 
-Nothing here serves traffic; it is a process of its own, with rights that the entry must not have. What observes,
-carries out and repeats is still to come: no command starts any of this yet.
+Nothing here serves traffic: it is a process of its own, with rights that the entry must not have. Nothing is remembered
+that isn't in the cluster, but to save work: a successor observes, and goes on.
 """

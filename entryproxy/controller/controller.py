@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 from collections.abc import Mapping, Sequence, Set
+from time import monotonic
 
 from entryproxy.config.manifests import parse_documents
 from entryproxy.config.yaml import parse_yaml
@@ -22,7 +24,9 @@ from entryproxy.controller.queue import WorkQueue
 from entryproxy.controller.reconcile import Reconciler, Round
 from entryproxy.controller.storyteller import Storyteller
 from entryproxy.controller.tenants import Source, Tenants
+from entryproxy.kubernetes.backoff import Backoff
 from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.errors import ApiError
 from entryproxy.model.finding import Finding
 from entryproxy.settings import ControllerSettings
 from entryproxy.tasks import run_together
@@ -60,7 +64,13 @@ class Controller:
             settings,
             self._tenants.by_id,
             designer=Designer(client, helm, charts, settings),
-            observer=Observer(client, manifests),
+            observer=Observer(
+                client,
+                manifests,
+                entry_namespace=settings.namespace,
+                shared_namespaces=settings.shared_namespaces,
+                rollout_seconds=settings.rollout_seconds,
+            ),
             executor=Executor(client, helm, manifests=manifests),
             storyteller=Storyteller(recorder, report),
         )
@@ -97,9 +107,19 @@ class Controller:
     async def _begin(self) -> None:
         """Look at everybody once; never ends, as its end would be the end of all."""
         await self._tenants.complete.wait()
-        for tenant in await self._known():
+        for tenant in await self._persist_known():
             self._queue.add(tenant)
         await asyncio.Event().wait()
+
+    async def _persist_known(self) -> set[str]:
+        """`_known`, however often the API server has to be asked."""
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                return await self._known()
+            except ApiError as error:
+                _log.warning("what is held from before can't be listed: %s", error)
+                await asyncio.sleep(backoff.failed(error, monotonic()))
 
     async def _known(self) -> set[str]:
         """Tenants that want a release, and those that have one to be taken away."""
@@ -117,7 +137,8 @@ class Controller:
             try:
                 delay = await self._reconciler.reconcile(tenant)
                 if math.isfinite(delay):
-                    self._queue.add(tenant, delay)
+                    # What is on its way comes before what is looked at as a matter of routine.
+                    self._queue.add(tenant, delay, is_urgent=delay < self._settings.resync_seconds / 2)
             except Exception:  # a fault of ours that one tenant brings to light is no reason to leave all others alone
                 _log.exception("tenant %s failed", tenant)
                 self._queue.add(tenant, FAULT_SECONDS)
@@ -129,7 +150,7 @@ class Controller:
         if not self.is_complete:
             return
         for tenant in touched:
-            self._queue.add(tenant)
+            self._queue.add(tenant, is_urgent=True)
         for one in self._tenants.by_id.values():
             if one.wants_release and one.spec.release is not None and one.spec.release.isolation == "shared":
                 self._queue.add(one.tenant)

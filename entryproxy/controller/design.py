@@ -21,10 +21,12 @@ from entryproxy.kubernetes.paths import collection_path, object_path
 from entryproxy.provision.desired import Chart, make_desired
 from entryproxy.provision.inventory import Inventory, Unjudged
 from entryproxy.provision.judgement import judge
+from entryproxy.provision.placement import check_chart_source
 from entryproxy.provision.problems import Problem
 from entryproxy.provision.refusals import Wish, refusals, wish_of, wish_of_spec
+from entryproxy.provision.requirements import CHART_CONTROLLER_NAME
 from entryproxy.provision.state import Desired
-from entryproxy.provision.values import CHART_GATEWAY_NAME, core_values, shared_gateway_name
+from entryproxy.provision.values import CHART_GATEWAY_NAME, core_values, shared_controller_name, shared_gateway_name
 from entryproxy.settings import ControllerSettings
 
 INVENTORY_SECONDS = 5.0
@@ -64,17 +66,18 @@ class Designer:
         """
         spec, release = wanted.spec, wanted.spec.release
         assert release is not None
-        namespace = namespace_of(wanted)
-        package = await self._fetch(
-            release.chart or self._settings.chart, release.version or self._settings.chart_version
-        )
+        namespace, settings = namespace_of(wanted), self._settings
+        chart = release.chart or settings.chart
+        _refuse(check_chart_source(chart, registries=(settings.chart, *settings.chart_registries)))
+        package = await self._fetch(chart, release.version or settings.chart_version)
         problems = judge(
             wanted.tenant,
             spec,
             chart_name=package.name,
             chart_values=package.values,
             is_umbrella=package.is_umbrella,
-            entry_namespace=self._settings.namespace,
+            entry_namespace=settings.namespace,
+            shared_namespaces=settings.shared_namespaces,
             live_objects=await self._limit_ranges(namespace),
         )
         _refuse(problems)
@@ -112,7 +115,8 @@ class Designer:
         try:
             return await self._charts.get(chart, version)
         except ChartError as error:
-            raise Refused("ChartUnavailable", error.message, is_transient=error.is_transient) from error
+            message = f"release.chart: {error.message}"
+            raise Refused("ChartUnavailable", message, is_transient=error.is_transient) from error
 
     async def _take_inventory(self) -> Inventory:
         async with self._lock:
@@ -165,9 +169,16 @@ def namespace_of(wanted: Wanted) -> str:
 
 def gateway_name_of(wanted: Wanted) -> str:
     """Its gateway's Deployment and Service."""
-    release = wanted.spec.release
-    is_shared = release is not None and release.isolation == "shared"
-    return shared_gateway_name(wanted.tenant) if is_shared else CHART_GATEWAY_NAME
+    return shared_gateway_name(wanted.tenant) if _is_shared(wanted) else CHART_GATEWAY_NAME
+
+
+def controller_name_of(wanted: Wanted) -> str:
+    """Its Higress controller's Deployment."""
+    return shared_controller_name(wanted.tenant) if _is_shared(wanted) else CHART_CONTROLLER_NAME
+
+
+def _is_shared(wanted: Wanted) -> bool:
+    return wanted.spec.release is not None and wanted.spec.release.isolation == "shared"
 
 
 def _refuse(problems: Sequence[Problem]) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 import uvloop
@@ -26,8 +27,9 @@ from entryproxy.controller.controller import Controller
 from entryproxy.controller.helm.charts import ChartStore, YamlReader
 from entryproxy.controller.helm.driver import Helm, Limits
 from entryproxy.controller.helm.outcome import HelmError
+from entryproxy.controller.helm.process import GRACE_SECONDS
 from entryproxy.controller.kubeconfig import helm_kubeconfig
-from entryproxy.controller.lease import Elector, FenceError
+from entryproxy.controller.lease import DURATION_SECONDS, FENCE_SECONDS, RENEW_SECONDS, Elector, FenceError
 from entryproxy.controller.reconcile import Round
 from entryproxy.kubernetes.client import ClusterClient, connect
 from entryproxy.kubernetes.errors import ApiError, CredentialsError
@@ -38,6 +40,8 @@ from entryproxy.telemetry.log import log_as
 from entryproxy.telemetry.releases import ControllerReport
 
 LEASE = "entryproxy-controller"
+PATIENCE_SECONDS = 10.0
+"""For the first look at the tenants, before it is called trouble."""
 _log = logging.getLogger(__name__)
 
 
@@ -112,8 +116,9 @@ class _Office:
     def __init__(self, parts: _Parts) -> None:
         self.identity = parts.settings.identity or socket.gethostname()
         self._parts = parts
-        self._elector = Elector(parts.client, parts.settings.namespace, LEASE, self.identity)
+        self._elector = _elector(parts.client, parts.settings, self.identity)
         self._controller: Controller | None = None
+        self._leads_since = 0.0
 
     async def hold(self) -> None:
         """For ever. Raises FenceError."""
@@ -131,12 +136,13 @@ class _Office:
         """Why it couldn't do its work, "" if it could."""
         if self._elector.trouble:
             return f"the lease can't be had: {self._elector.trouble}"
-        if self._controller is not None and not self._controller.is_complete:
-            return "the tenants have not been read yet"
+        since = self._leads_since
+        if self._controller is not None and not self._controller.is_complete and monotonic() - since > PATIENCE_SECONDS:
+            return "the tenants can't be read"
         return ""
 
     async def _lead(self) -> None:
-        self._controller = self._parts.controller()
+        self._controller, self._leads_since = self._parts.controller(), monotonic()
         try:
             await self._controller.lead()
         finally:
@@ -154,7 +160,11 @@ async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
         folder = Path(settings.work_dir or temporary).resolve()  # noqa: ASYNC240 - once, at the start
         try:
             kubeconfig = helm_kubeconfig(folder / "kube", settings.kubeconfig, settings.context)
-            limits = Limits(operation_seconds=round(settings.operation_seconds), parallel_max=settings.parallel)
+            limits = Limits(
+                operation_seconds=round(settings.operation_seconds),
+                grace_seconds=GRACE_SECONDS * _pace(settings),
+                parallel_max=settings.parallel,
+            )
             helm = Helm(Path(program), folder / "helm", kubeconfig, limits=limits)
             version = await helm.version()
             client = await connect(settings.kubeconfig, settings.context)
@@ -173,6 +183,23 @@ async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
                 plain_http=settings.chart_plain_http,
             )
             yield _Parts(settings, client, helm, charts, ControllerReport())
+
+
+def _elector(client: ClusterClient, settings: ControllerSettings, identity: str) -> Elector:
+    return Elector(
+        client,
+        settings.namespace,
+        LEASE,
+        identity,
+        duration_seconds=settings.lease_seconds,
+        renew_seconds=RENEW_SECONDS * _pace(settings),
+        fence_seconds=FENCE_SECONDS * _pace(settings),
+    )
+
+
+def _pace(settings: ControllerSettings) -> float:
+    """All times of a lease keep their proportions, and so does Helm's grace, which has to fit in."""
+    return settings.lease_seconds / DURATION_SECONDS
 
 
 async def _signalled() -> None:

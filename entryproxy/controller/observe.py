@@ -7,22 +7,26 @@ be anybody's, and what Helm would do to it is done with our rights.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from time import time
+
 import msgspec
 
 from entryproxy.controller.holders import Holder
 from entryproxy.controller.leftovers import find_leftovers
 from entryproxy.controller.manifests import Manifests
-from entryproxy.controller.metadata import NOT_FOUND, list_metadata, together
+from entryproxy.controller.metadata import list_metadata, together
 from entryproxy.controller.own_objects import NAMESPACE, OwnObjects
 from entryproxy.controller.releases import list_releases
+from entryproxy.controller.rollout import look_at_rollout
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
-from entryproxy.kubernetes.nesting import any_depth
-from entryproxy.kubernetes.paths import collection_path, object_path
+from entryproxy.kubernetes.paths import collection_path
 from entryproxy.model.status import Attempt
 from entryproxy.provision.revisions import is_foreign
-from entryproxy.provision.state import Desired, ObjectState, Observed, Reference, Revision
+from entryproxy.provision.state import Desired, ObjectState, Observed, Reference, Revision, Rollout
+from entryproxy.settings import ControllerSettings
 
+ROLLOUT_SECONDS = ControllerSettings().rollout_seconds
 _DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 _Objects = dict[Reference, ObjectState]
@@ -33,7 +37,8 @@ _Releases = dict[str, tuple[Revision, ...]]
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant to look at. desired: None for one that isn't wanted, or can't be had as it is wanted. wanted_source:
     "namespace/name" of its ConfigMap in force, "" for none. last_namespace: where its status says that the release is
-    or was, "" if it doesn't. gateway_name: of the Deployment. is_removed, is_withdrawn: as in Observed."""
+    or was, "" if it doesn't. gateway_name, controller_name: of the Deployments. is_removed, is_withdrawn: as in
+    Observed."""
 
     tenant: str
     desired: Desired | None = None
@@ -42,6 +47,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     last_namespace: str = ""
     attempt: Attempt = Attempt()
     gateway_name: str = ""
+    controller_name: str = ""
     is_removed: bool = False
     is_withdrawn: bool = False
 
@@ -69,17 +75,33 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observer:
-    """Looks at one tenant after another."""
+    """Looks at one tenant after another. entry_namespace: whose tenants they are. shared_namespaces: where a release
+    may be beside those that carry our marks, None for anywhere; a status is no proof. rollout_seconds: without progress, until a rollout has stalled. clock: Unix
+    seconds."""
 
-    def __init__(self, client: ClusterClient, manifests: Manifests) -> None:
+    def __init__(
+        self,
+        client: ClusterClient,
+        manifests: Manifests,
+        *,
+        entry_namespace: str,
+        shared_namespaces: Collection[str] | None = None,
+        rollout_seconds: float = ROLLOUT_SECONDS,
+        clock: Callable[[], float] = time,
+    ) -> None:
         self._client = client
         self._manifests = manifests
-        self._own_objects = OwnObjects(client)
+        self._rollout_seconds = rollout_seconds
+        self._clock = clock
+        self._shared_namespaces = shared_namespaces
+        self._own_objects = OwnObjects(client, entry_namespace)
 
     async def observe(self, target: Target) -> Observed:
         """Everything that `plan` asks. Raises ApiError: half a look is none."""
         objects = await self._objects(target)
         own = [one.reference.name for one in objects.values() if one.is_ours and one.reference.kind == NAMESPACE[1]]
+        if not self._is_trusted(target.last_namespace, own):
+            target = msgspec.structs.replace(target, last_namespace="")
         releases = await self._releases(target, own)
         where = _found_in(target, releases, own)
         revisions = releases[where] if where else ()
@@ -94,7 +116,7 @@ class Observer:
             is_removed=target.is_removed,
             has_finalizer=target.has_finalizer,
             is_withdrawn=target.is_withdrawn,
-            is_gateway_ready=await self._is_gateway_ready(target),
+            rollout=await self._rollout(target),
             missing=await self._missing(target, where, revisions),
             leftovers=await self._leftovers(target, releases, own),
             definitions=await self._definitions(target),
@@ -104,6 +126,10 @@ class Observer:
         """There is no such tenant any more."""
         self._own_objects.forget(tenant)
         self._manifests.forget(tenant)
+
+    def _is_trusted(self, namespace: str, own: list[str]) -> bool:
+        """Whether only the controller writes releases there, so that one may be uninstalled, with hooks and all."""
+        return self._shared_namespaces is None or namespace in self._shared_namespaces or namespace in own
 
     async def _objects(self, target: Target) -> _Objects:
         wanted = target.desired.objects if target.desired is not None else ()
@@ -120,8 +146,7 @@ class Observer:
         return {place: some.get((place, target.release_name), ()) for place, some in zip(places, found, strict=True)}
 
     async def _missing(self, target: Target, where: str, revisions: tuple[Revision, ...]) -> tuple[Reference, ...]:
-        is_settled = bool(revisions) and revisions[-1].status == "deployed" and not is_foreign(revisions)
-        if target.desired is None or target.is_going or not is_settled or where != target.release_namespace:
+        if target.desired is None or not _is_kept(target, where, revisions) or revisions[-1].status != "deployed":
             return ()
         return await self._manifests.missing(target.release_name, where, revisions[-1])
 
@@ -138,18 +163,13 @@ class Observer:
         found = await together(*(list_metadata(self._client, path, name=name) for name in names))
         return frozenset(one.name for some in found for one in some)
 
-    async def _is_gateway_ready(self, target: Target) -> bool:
+    async def _rollout(self, target: Target) -> Rollout:
         if target.is_going or not (target.gateway_name and target.release_namespace):
-            return False
-        path = object_path("apps/v1", "Deployment", target.release_namespace, target.gateway_name)
-        try:
-            return _decode_deployment(await self._client.get(path)).is_ready
-        except ApiError as error:
-            if error.status != NOT_FOUND:
-                raise
-            return False
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise ApiError(0, "Malformed", "The gateway's Deployment can't be read") from None
+            return Rollout()
+        names = target.gateway_name, (target.controller_name,) if target.controller_name else ()
+        return await look_at_rollout(
+            self._client, target.release_namespace, *names, self._clock(), self._rollout_seconds
+        )
 
 
 def _found_in(target: Target, releases: _Releases, own: list[str]) -> str:
@@ -161,7 +181,15 @@ def _found_in(target: Target, releases: _Releases, own: list[str]) -> str:
         place for place in releases if place in (target.last_namespace, *own) and place != target.release_namespace
     ]
     elsewhere = [place for place in known if releases[place] and not is_foreign(releases[place])]
-    return next((place for place in (*elsewhere, target.release_namespace) if releases.get(place)), "")
+    is_home_known = not target.is_going or target.release_namespace in (target.last_namespace, *own)
+    home = [target.release_namespace] if is_home_known else []  # of whoever comes after the one that goes
+    return next((place for place in (*elsewhere, *home) if releases.get(place)), "")
+
+
+def _is_kept(target: Target, where: str, revisions: tuple[Revision, ...]) -> bool:
+    """Whether a release of ours is there, and is to stay there: a Deployment without it is somebody else's gateway."""
+    is_ours = bool(revisions) and not is_foreign(revisions)
+    return is_ours and not target.is_going and where == target.release_namespace
 
 
 def _home(target: Target, where: str, own: list[str]) -> str:
@@ -169,25 +197,3 @@ def _home(target: Target, where: str, own: list[str]) -> str:
     if not target.is_going:
         return target.release_namespace
     return next((one for one in (where, *own, target.release_namespace, target.last_namespace) if one), "")
-
-
-class _Generation(msgspec.Struct):
-    generation: int = 0
-
-
-class _Availability(msgspec.Struct, frozen=True, rename="camel"):
-    observed_generation: int = 0
-    available_replicas: int = 0
-
-
-class _Deployment(msgspec.Struct):
-    metadata: _Generation
-    status: _Availability = _Availability()
-
-    @property
-    def is_ready(self) -> bool:
-        """A pod is available, and the numbers are about the spec that is there."""
-        return self.status.available_replicas >= 1 and self.status.observed_generation >= self.metadata.generation
-
-
-_decode_deployment = any_depth(msgspec.json.Decoder(_Deployment).decode)

@@ -11,7 +11,7 @@ from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.paths import collection_path
 from entryproxy.provision.actions import reference_of
 from entryproxy.provision.digests import DIGEST_ANNOTATION, manifest_digest
-from entryproxy.provision.objects import MANAGED_BY_LABEL, OWNER_LABEL
+from entryproxy.provision.objects import MANAGED_BY_LABEL, OWNER_LABEL, SOURCE_ANNOTATION
 from entryproxy.provision.state import ObjectState, Reference
 
 FIELD_MANAGER = "entryproxy-controller"
@@ -32,10 +32,11 @@ _Verified = dict[Reference, tuple[str, str]]
 
 class OwnObjects:
     """Looks at the objects of one tenant after another, and remembers at which resourceVersion each was as the manifest
-    of which digest says: such a one isn't asked about again."""
+    of which digest says: such a one isn't asked about again. entry_namespace: of the tenants' ConfigMaps."""
 
-    def __init__(self, client: ClusterClient) -> None:
+    def __init__(self, client: ClusterClient, entry_namespace: str) -> None:
         self._client = client
+        self._entry_namespace = entry_namespace
         self._drift = Drift(client)
         self._verified: dict[str, _Verified] = {}
 
@@ -48,7 +49,7 @@ class OwnObjects:
         selector = f"{MANAGED_BY_LABEL}=entryproxy,{OWNER_LABEL}={tenant}"
         ours: _Found = {}
         for some in await together(*(self._list(*kind, labels=selector) for kind in KINDS)):
-            ours |= some
+            ours |= {each: one for each, one in some.items() if self._is_of_entry(one)}
         names = {each for each in (*manifests, *others) if each not in ours}
         foreign: _Found = {}
         for some in await together(*(self._named(reference) for reference in sorted(names))):
@@ -79,6 +80,11 @@ class OwnObjects:
         verified |= {each: (one, digests[each]) for each, one in zip(new, versions, strict=True) if one is not None}
         self._verified[tenant] = verified
         return {each for each in current if each not in verified}
+
+    def _is_of_entry(self, one: Metadata) -> bool:
+        """Another entry of the cluster may have a tenant of the same id, whose things are not ours to delete."""
+        source = one.annotations.get(SOURCE_ANNOTATION)
+        return source is None or source.partition("/")[0] == self._entry_namespace
 
     async def _named(self, reference: Reference) -> _Found:
         return await self._list(reference.group_version, reference.kind, reference.namespace, name=reference.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from entryproxy.provision.actions import Plan
+from entryproxy.provision.actions import InstallRelease, Plan, UpgradeRelease
 from entryproxy.provision.plan import back_off_seconds
 from entryproxy.provision.statuses import Outcome
 
@@ -25,9 +25,9 @@ class Pacing:
 
         What was done is looked at at once. Doing the very same again means that it didn't help, as when somebody
         undoes it each time; such a tenant waits as after a failure. A release that failed has a time of its own, which
-        its next plan says.
+        its next plan says; one that can't be undone or taken away has none.
         """
-        if outcome.failed is not None and not outcome.is_release_failure:
+        if outcome.failed is not None and not _has_own_time(outcome):
             return self.after_failure(tenant)
         done = tuple(action.describe() for action in outcome.done)
         if done and self._done.get(tenant) == done:
@@ -51,3 +51,8 @@ class Pacing:
         """There is nothing more to do for it."""
         self._failures.pop(tenant, None)
         self._done.pop(tenant, None)
+
+
+def _has_own_time(outcome: Outcome) -> bool:
+    """Whether the tenant's status now says when the same is tried again, so that no plan has it before."""
+    return outcome.is_release_failure and isinstance(outcome.failed, InstallRelease | UpgradeRelease)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from entryproxy.controller.design import Designer, Refused, gateway_name_of
+from entryproxy.controller.design import Designer, Refused, controller_name_of, gateway_name_of
 from entryproxy.controller.execute import Context, Executor
 from entryproxy.controller.helm.outcome import HelmError
 from entryproxy.controller.holders import Holder, list_holders
@@ -90,7 +90,7 @@ class Reconciler:
         return delay
 
     async def _carry_out(self, tenant: str, one: Round, now: float) -> float:
-        """What is going to be done is told before, how it failed afterwards; how it went is for the next round to see."""
+        """What is going to be done is told before, how it failed afterwards; how it went the next round sees."""
         if one.plan.actions:
             one = await self._tell(tenant, one, Outcome(), now, now)
         outcome = await self._executor.execute(one.plan, _context(tenant, one))
@@ -168,6 +168,7 @@ class Reconciler:
                 last_namespace=told.namespace if told is not None else "",
                 attempt=previous.attempt if previous is not None else Attempt(),
                 gateway_name=gateway_name_of(wanted) if wanted is not None else "",
+                controller_name=controller_name_of(wanted) if wanted is not None else "",
                 is_removed=is_removed,
                 is_withdrawn=is_removed and self._is_withdrawn(case, now),
             )

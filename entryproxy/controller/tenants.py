@@ -19,7 +19,7 @@ from entryproxy.model.finding import Finding
 from entryproxy.model.objects import CONFIG_MAP, LabelledConfigMap, LabelledObject
 from entryproxy.model.reading import Reading
 from entryproxy.model.status import document_digest
-from entryproxy.model.tenant import TenantSpec
+from entryproxy.model.tenant import Tenant, TenantSpec
 
 _log = logging.getLogger(__name__)
 
@@ -103,16 +103,22 @@ class Tenants:
         self._objects |= {one.reference: one for one in reading.changed}
         compilation = self._compiler.compile(reading, time.time())
         self._standing = msgspec.structs.replace(reading, changed=(), removed=())
-        for tenant in compilation.touched:
-            in_force = compilation.tenants.get(tenant)
-            self._want(tenant, in_force.source if in_force is not None else "")
+        changed = {tenant for tenant in compilation.touched if self._want(tenant, compilation.tenants.get(tenant))}
         if "" not in reading.unread:
             self.complete.set()
         self._on_findings((*reading.findings, *compilation.findings))
-        if compilation.touched:
-            self._on_change(compilation.touched)
+        if changed:
+            self._on_change(changed)
 
-    def _want(self, tenant: str, source: str) -> None:
+    def _want(self, tenant: str, in_force: Tenant | None) -> bool:
+        """Take note of what it wants; whether that is news. A status that we have written isn't; of one that is not in
+        force a ConfigMap may be going that holds it from before."""
+        before = self.by_id.get(tenant)
+        self._take_wish(tenant, in_force.source if in_force is not None else "")
+        after = self.by_id.get(tenant)
+        return after is None or after != before
+
+    def _take_wish(self, tenant: str, source: str) -> None:
         config_map = self._objects.get(f"{CONFIG_MAP} {source}")
         if not isinstance(config_map, LabelledConfigMap):
             self.by_id.pop(tenant, None)
@@ -121,6 +127,8 @@ class Tenants:
             spec = read_tenant_spec(config_map, self._parse_yaml)
         except Rejected as problem:  # the compiler has said so; its last good version is in force
             _log.info("tenant %s stays as it is: %s of %s is rejected", tenant, problem.field, config_map.reference)
+            if tenant in self.by_id and self.by_id[tenant].uid != config_map.uid:
+                del self.by_id[tenant]  # which another ConfigMap wanted
             return
         self.by_id[tenant] = Wanted(
             tenant=tenant,

@@ -146,7 +146,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now, in order, and what to tell about it. The first action that fails ends the round.
 
     reason: a CamelCase word; message: a sentence; next_at: Unix seconds, when to plan again though nothing has changed,
-    None: not before something changes.
+    None: not before something changes. is_failure: the wanted release has failed although Helm did its part.
     """
 
     actions: tuple[Action, ...] = ()
@@ -154,6 +154,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     message: str
     next_at: float | None = None
+    is_failure: bool = False
 
 
 def _named(release: DesiredRelease) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from entryproxy.model.tenant import TenantSpec
@@ -27,9 +27,11 @@ def judge(
     chart_values: Mapping[str, Any],
     is_umbrella: bool,
     entry_namespace: str,
+    shared_namespaces: Collection[str] | None = None,
     live_objects: Iterable[Mapping[str, Any]] = (),
 ) -> list[Problem]:
-    """Needs `spec.release`, as the compiler lets it pass. chart_values: as for `check_values`. live_objects: manifests
+    """Needs `spec.release`, as the compiler lets it pass. chart_values: as for `check_values`. shared_namespaces: as
+    for `check_placement`. live_objects: manifests
     of ResourceQuotas and LimitRanges that others have made in the namespace.
 
     A chart that isn't Higress's is all that is told of; sizes are looked at once the values can be trusted.
@@ -40,7 +42,7 @@ def judge(
         message = f"{chart_name} is neither {CORE} nor around it: its values have no {', no '.join(missing)}"
         return [Problem("release.chart", message, "UnknownChart")]
     problems = [
-        *check_placement(tenant, spec, entry_namespace=entry_namespace),
+        *check_placement(tenant, spec, entry_namespace=entry_namespace, shared_namespaces=shared_namespaces),
         *check_own_values(tenant, release, namespace=spec.gateway.namespace),
         *check_values(release.values, chart_values, umbrella=is_umbrella),
     ]

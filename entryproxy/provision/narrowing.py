@@ -28,6 +28,7 @@ from entryproxy.provision.state import Rendering
 
 SHARED_CONFIG = "higress-config"
 _SEPARATOR = re.compile(r"^(---[ \t]*(?:[ \t]#[^\n]*)?\r?\n)", re.MULTILINE)
+_LOOKS_LIKE_SEPARATOR = re.compile(r"^---", re.MULTILINE)  # to Helm, which splits without asking what is YAML
 _AGGREGATION = f"{RBAC_GROUP}/aggregate-to-"
 _REFUSED_KINDS = {
     "": frozenset({"Namespace", "Node", "PersistentVolume"}),
@@ -83,6 +84,7 @@ class _Release:
         self._has_config = rendering.has_config
         self._dump = dump
         rbac = [one for one in objects if one.group == RBAC_GROUP]
+        self._check_names(rbac)
         self._taken = {(one.kind, one.name) for one in rbac}
         self._roles = {(self._place(one), one.name) for one in rbac if one.kind == "Role"}
         self._rules = {one.name: _rules(one) for one in rbac if one.kind == "ClusterRole"}
@@ -104,6 +106,15 @@ class _Release:
             case _:
                 yield one.text
 
+    def _check_names(self, rbac: list[_Object]) -> None:
+        """Of two with one name, one would be judged, and chance would say which one is applied last."""
+        seen = set()
+        for one in rbac:
+            name = (one.kind, "" if one.kind.startswith("Cluster") else self._place(one), one.name)
+            if name in seen:
+                raise one.refuse("the chart has two of this name")
+            seen.add(name)
+
     def _check(self, one: _Object) -> None:
         if one.kind.endswith("List") or any(key.casefold() == "items" for key in one.body):
             raise one.refuse("lists of objects are not looked into")
@@ -115,6 +126,8 @@ class _Release:
             raise one.refuse(f"the namespace {one.namespace} is watched only")
         if (one.group, one.kind) == ("", "Secret") and _is_history(one):
             raise one.refuse("only Helm itself may write the history of releases")
+        if (one.group, one.kind) == ("", "Service") and (field := _leads_elsewhere(one)):
+            raise one.refuse(f"with {field} it would take, or send, traffic that isn't the tenant's")
 
     # -- roles
 
@@ -207,6 +220,8 @@ class _Release:
 def _read(text: str, number: int, load: Callable[[str], object]) -> _Object | None:
     try:
         body = load(text)
+        if _LOOKS_LIKE_SEPARATOR.search(text):
+            raise ValueError("a line that begins with ---")
     except ValueError as error:
         raise NarrowingError(f"document {number} of the rendered chart can't be read: {error}") from None
     if body is None:
@@ -240,3 +255,11 @@ def _is_history(one: _Object) -> bool:
     labels = _mapping(one.body["metadata"], "labels")
     is_typed = str(one.body.get("type", "")).startswith("helm.sh/")
     return is_typed or labels.get("owner") == "helm" or one.name.startswith(_RELEASE_SECRET)
+
+
+def _leads_elsewhere(one: _Object) -> str:
+    """The field of a Service by which nodes send it any address's packets (CVE-2020-8554), or by which whoever trusts
+    it, such as the entry, is sent to any host."""
+    spec = _mapping(one.body, "spec")
+    fields = {"externalIPs": spec.get("externalIPs"), "type ExternalName": spec.get("type") == "ExternalName"}
+    return next((field for field, is_set in fields.items() if is_set), "")

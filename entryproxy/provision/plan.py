@@ -79,10 +79,10 @@ def _refusal(desired: Desired, observed: Observed, now: float) -> Plan | None:
     if is_foreign(observed.revisions):
         foreign.append(f"release {desired.release.namespace}/{desired.release.name}")
     if foreign:
-        message = f"Not made by us for this tenant, so nothing is written: {', '.join(foreign)}."
+        message = f"gateway.namespace: not made by us for this tenant, so nothing is written: {', '.join(foreign)}."
         return Plan(phase="Failed", reason="NotOurs", message=message, next_at=now + BACK_OFF_SECONDS_MAX)
     if observed.namespace is None and not any(each.kind == "Namespace" for each in wanted):
-        message = f"Namespace {desired.namespace} doesn't exist, and isn't ours to make."
+        message = f"gateway.namespace: {desired.namespace} doesn't exist, and isn't ours to make."
         return Plan(phase="Failed", reason="NamespaceMissing", message=message, next_at=now + BACK_OFF_SECONDS_MIN)
     return None
 

@@ -12,6 +12,8 @@ digest of its target. Hence three rules:
 
 from __future__ import annotations
 
+import msgspec
+
 from entryproxy.model.status import Attempt, Phase
 from entryproxy.model.times import rfc3339
 from entryproxy.provision.actions import (
@@ -47,7 +49,7 @@ def plan_release(release: DesiredRelease, observed: Observed, now: float) -> Pla
         case "failed":
             return _after_failure(release, revisions, observed, now)
         case "deployed" if revisions[-1].digest == release.digest:
-            return _keep(observed, revisions[-1], now)
+            return _keep(release, revisions, observed, now)
         case _:
             return _upgrade(release, revisions, observed, now)
 
@@ -111,8 +113,9 @@ def _after_failure(release: DesiredRelease, revisions: _Revisions, observed: Obs
     return _upgrade(release, revisions, observed, now)
 
 
-def _keep(observed: Observed, highest: Revision, now: float) -> Plan:
-    """No Helm: what is deployed is what is wanted."""
+def _keep(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:
+    """No Helm: what is deployed is what is wanted, unless its pods don't come up."""
+    highest, rollout = revisions[-1], observed.rollout
     if observed.missing:
         return Plan(
             actions=(RepairObjects(observed.missing),),
@@ -120,10 +123,32 @@ def _keep(observed: Observed, highest: Revision, now: float) -> Plan:
             reason="Repairing",
             message=f"Objects of revision {highest.number} were deleted or changed: they are applied again.",
         )
+    if rollout.stalled:
+        return _stalled(release, revisions, observed, now)
     if not observed.is_gateway_ready:
         message = f"Revision {highest.number} is deployed; its gateway isn't available yet."
         return Plan(phase="Provisioning", reason="GatewayNotReady", message=message, next_at=now + POLL_SECONDS)
+    if not rollout.is_complete:
+        message = f"Revision {highest.number} is deployed; its pods take the place of the older ones."
+        return Plan(phase="Upgrading", reason="RollingOut", message=message, next_at=now + POLL_SECONDS)
     return Plan(phase="Ready", reason="Ready", message=f"Revision {highest.number} is deployed and serves.")
+
+
+def _stalled(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:
+    """Helm doesn't wait for pods, so that they don't come up is found out here. Where none of an older revision are
+    left it isn't the upgrade's fault, as when a node is gone, and going back would bring nothing back."""
+    highest = revisions[-1]
+    if observed.rollout.is_complete:
+        message = f"No gateway of revision {highest.number} is available. {observed.rollout.stalled}."
+        return Plan(phase="Failed", reason="GatewayUnavailable", message=message, next_at=now + POLL_SECONDS)
+    older = [each for each in revisions[:-1] if each.status == "superseded" and each.digest != highest.digest]
+    good = [each for each in older if each.digest and not _is_bad(each, observed.attempt)]
+    why = f"The pods of revision {highest.number} don't come up. {observed.rollout.stalled}."
+    if not good:
+        return Plan(phase="Failed", reason="RolloutFailed", message=why, next_at=now + POLL_SECONDS)
+    message = f"{why} Back to revision {good[-1].number}."
+    back = _rollback(release, good[-1].number, "RolloutFailed", message)
+    return msgspec.structs.replace(back, is_failure=True)
 
 
 def _upgrade(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:

@@ -95,14 +95,23 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     created: float = 0.0
 
 
+class Rollout(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the release's Deployments have got. is_serving: a gateway is available. is_complete: no pod of an older
+    revision is left. stalled: why it gets no further, "" as long as it may."""
+
+    is_serving: bool = False
+    is_complete: bool = True
+    stalled: str = ""
+
+
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What there is of one tenant. namespace: None when it isn't there. revisions: all that are kept, by number.
 
     is_removed: the tenant's ConfigMap is being deleted, or is gone, or lost its label. has_finalizer: on the ConfigMap.
-    is_withdrawn: every entry pod has had time to stop serving the tenant and to drain. is_gateway_ready: its Deployment
-    is available. missing: objects of the deployed revision's manifest that aren't there or differ. leftovers: objects
-    that carry the release's identity and belong to no revision that is kept. operation: one is under way right now.
-    release_name, release_namespace: whose the revisions are; removal has nobody else to ask. definitions: names of the
+    is_withdrawn: every entry pod has had time to stop serving the tenant and to drain. rollout: of its Deployments.
+    missing: objects of the deployed revision's manifest that aren't there or differ. leftovers: objects that carry the
+    release's identity and belong to no revision that is kept. operation: one is under way right now. release_name,
+    release_namespace: whose the revisions are; removal has nobody else to ask. definitions: names of the
     CustomResourceDefinitions that are there.
     """
 
@@ -115,8 +124,13 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     is_removed: bool = False
     has_finalizer: bool = False
     is_withdrawn: bool = False
-    is_gateway_ready: bool = False
+    rollout: Rollout = Rollout()
     missing: tuple[Reference, ...] = ()
     leftovers: tuple[Reference, ...] = ()
     operation: bool = False
     definitions: frozenset[str] = frozenset()
+
+    @property
+    def is_gateway_ready(self) -> bool:
+        """Whether somebody answers the entry, be it with a previous revision."""
+        return self.rollout.is_serving

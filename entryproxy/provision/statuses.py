@@ -9,9 +9,10 @@ import msgspec
 
 from entryproxy.model.status import Attempt, Phase, TenantStatus
 from entryproxy.model.times import rfc3339
-from entryproxy.provision.actions import Action, InstallRelease, Plan, UpgradeRelease
+from entryproxy.provision.actions import Action, InstallRelease, Plan
 from entryproxy.provision.conditions import MESSAGE_LENGTH_MAX, conditions
 from entryproxy.provision.plan import back_off_seconds
+from entryproxy.provision.revisions import is_foreign
 from entryproxy.provision.state import Desired, Observed, Revision
 
 _REASON_LENGTH_MAX = 64
@@ -83,14 +84,19 @@ def _attempt(
     if desired is None or plan.phase in _REMOVING:
         return Attempt() if plan.phase == "Removed" else before
     digest = desired.release.digest
-    if outcome.is_release_failure:
+    if outcome.is_release_failure or plan.is_failure:
         failures = before.failures + 1 if before.digest == digest else 1
         not_before = now + back_off_seconds(failures, jitter)
-        return Attempt(digest=digest, failures=failures, not_before=not_before, message=_cut(outcome.error))
-    is_made = any(isinstance(action, InstallRelease | UpgradeRelease) for action in outcome.done)
+        message = _cut(outcome.error or plan.message)
+        return Attempt(digest=digest, failures=failures, not_before=not_before, message=message)
     highest = max(observed.revisions, key=lambda revision: revision.number, default=None)
-    is_there = highest is not None and highest.status == "deployed" and highest.digest == digest
-    return Attempt() if is_made or is_there else before
+    is_deployed = highest is not None and highest.status == "deployed" and highest.digest == digest
+    return Attempt() if is_deployed and _has_come_up(observed) else before
+
+
+def _has_come_up(observed: Observed) -> bool:
+    """Helm calls deployed what the API server has taken; whether it works its pods show later."""
+    return observed.rollout.is_serving and observed.rollout.is_complete
 
 
 def _told(plan: Plan, outcome: Outcome, attempt: Attempt, retry_at: float | None) -> Plan:
@@ -127,6 +133,9 @@ def _has_served(plan: Plan, observed: Observed, before: TenantStatus) -> bool:
 
 
 def _deployed(observed: Observed) -> Revision | None:
+    """None as well while the release is somebody else's."""
+    if is_foreign(observed.revisions):
+        return None
     deployed = (revision for revision in observed.revisions if revision.status == "deployed")
     return max(deployed, key=lambda revision: revision.number, default=None)
 

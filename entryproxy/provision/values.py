@@ -108,8 +108,13 @@ def _shared(tenant: str) -> dict[str, Any]:
     port = SHARED_PORTS_FIRST + 2 * place
     return {
         "gateway": {"name": shared_gateway_name(tenant), "httpPort": port, "httpsPort": port + 1},
-        "controller": {"name": f"{tenant}-controller"},
+        "controller": {"name": shared_controller_name(tenant)},
     }
+
+
+def shared_controller_name(tenant: str) -> str:
+    """Likewise of the controller's."""
+    return f"{tenant}-controller"
 
 
 def shared_gateway_name(tenant: str) -> str:

@@ -67,7 +67,8 @@ def test_a_new_object_must_not_exist_and_an_old_one_not_have_changed() -> None:
     ("metadata", "expected"),
     [
         ({}, []),
-        ({"finalizers": ["a/b", "c/d"]}, ["stays until a/b, c/d lets it go"]),
+        ({"finalizers": ["a/b", FINALIZER, "c/d"]}, ["stays until a/b, c/d lets it go"]),
+        ({"finalizers": [FINALIZER]}, []),
         (
             {"namespace": "ns", "annotations": {"cert-manager.io/certificate-name": "c"}},
             ["cert-manager: delete Certificate ns/c first"],

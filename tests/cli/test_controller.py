@@ -26,8 +26,10 @@ def test_every_option_has_its_setting() -> None:
         *("--namespace", "entry", "--kubeconfig", "k", "--context", "c", "--identity", "me", "--admin-port", "1"),
         *("--admin-bind", "::1", "--helm", "/h", "--work-dir", "/w", "--chart", "x", "--chart-version", "1.2.3"),
         *("--chart-repository", "https://charts.example", "--charts-dir", "/c", "--chart-plain-http", "on"),
+        *("--chart-registries", "oci://a/b,oci://c", "--shared-namespaces", "pool", "--shared-namespaces", "apps"),
         *("--parallel", "2", "--resync-seconds", "1.5", "--withdraw-seconds", "0", "--operation-seconds", "9"),
-        "--dry-run",
+        *("--rollout-seconds", "8"),
+        *("--lease-seconds", "5", "--dry-run"),
     )
     assert settings == ControllerSettings(
         namespace="entry",
@@ -41,18 +43,26 @@ def test_every_option_has_its_setting() -> None:
         chart="x",
         chart_version="1.2.3",
         chart_repository="https://charts.example",
+        chart_registries=("oci://a/b", "oci://c"),
+        shared_namespaces=("pool", "apps"),
         charts_dir="/c",
         chart_plain_http=True,
         parallel=2,
         resync_seconds=1.5,
         withdraw_seconds=0,
         operation_seconds=9,
+        rollout_seconds=8,
+        lease_seconds=5,
         dry_run=True,
     )
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--parallel", "0"), ("--parallel", "33"), ("--resync-seconds", "-1"), ("--namespace", "A")]
+    "arguments",
+    [
+        *(("--parallel", "0"), ("--parallel", "33"), ("--resync-seconds", "-1"), ("--namespace", "A")),
+        *(("--chart-registries", "https://a"), ("--chart-registries", "oci://"), ("--shared-namespaces", "A")),
+    ],
 )
 def test_bad_values(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["controller", *arguments]) == 2

@@ -117,7 +117,7 @@ class ControlPlane:
             *("--authorization-mode=RBAC", "--token-auth-file=tokens.csv"),
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             *("--service-account-key-file=accounts.crt", "--service-account-signing-key-file=accounts.key"),
-            "--service-cluster-ip-range=10.96.0.0/16",
+            *("--service-cluster-ip-range=10.96.0.0/16", "--allow-privileged"),
             # A loopback address may not be an endpoint of the Service `kubernetes`; nobody asks for it.
             *("--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"),
         ]

@@ -43,7 +43,7 @@ async def client(cluster: Cluster) -> AsyncIterator[RecordingClient]:
 
 @pytest.fixture
 def observer(client: RecordingClient) -> Observer:
-    return Observer(client, Manifests(client, parse_documents))
+    return Observer(client, Manifests(client, parse_documents), entry_namespace="entry")
 
 
 def target(gateway: Installed, namespace: str = "", **changes: Any) -> Target:

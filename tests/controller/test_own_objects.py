@@ -29,7 +29,7 @@ async def test_only_this_tenants_are_found_wherever_they_are(cluster: Cluster, n
     for manifest in (*found, limit_range(namespace, "c", f"{tenant}-other")):
         cluster.api.create(manifest)
     async with recording_client(cluster) as client:
-        seen = await OwnObjects(client).look(tenant, [])
+        seen = await OwnObjects(client, "entry").look(tenant, [])
     assert set(seen) == {reference_of(manifest) for manifest in found}
     assert all(one.is_ours and not one.is_changed for one in seen.values())
     assert seen[reference_of(found[1])].digest == "-"
@@ -40,7 +40,7 @@ async def test_an_older_digest_is_not_asked_about(cluster: Cluster, namespace: s
     old, new = limit_range(namespace, "a", namespace), limit_range(namespace, "a", namespace, cpu="2")
     cluster.api.create(old)
     async with recording_client(cluster) as client:
-        own = OwnObjects(client)
+        own = OwnObjects(client, "entry")
         state = (await own.look(namespace, [new]))[reference_of(new)]
         assert (state.digest, state.is_changed) == (old["metadata"]["annotations"][DIGEST_ANNOTATION], False)
         assert client.tried == []
@@ -54,7 +54,7 @@ async def test_a_mark_that_was_taken_away_makes_it_somebody_elses(cluster: Clust
     path = f"/api/v1/namespaces/{namespace}/limitranges/a"
     cluster.api.patch(path, {"metadata": {"labels": {OWNER_LABEL: None}}})
     async with recording_client(cluster) as client:
-        seen = await OwnObjects(client).look(namespace, [manifest], [other])
+        seen = await OwnObjects(client, "entry").look(namespace, [manifest], [other])
     assert set(seen) == {reference_of(manifest), other}
     assert not any(one.is_ours or one.digest for one in seen.values())
 
@@ -64,5 +64,5 @@ async def test_everything_that_we_make_is_found_again(cluster: Cluster, namespac
     desired = gateway.desired()
     async with recording_client(cluster) as client:
         await gateway.make_objects(client, desired)
-        seen = await OwnObjects(client).look(gateway.tenant, [])
+        seen = await OwnObjects(client, "entry").look(gateway.tenant, [])
     assert set(seen) == {reference_of(manifest) for manifest in desired.objects}

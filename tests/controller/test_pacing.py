@@ -1,11 +1,22 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from entryproxy.controller.pacing import Pacing
-from entryproxy.provision.actions import DeleteNamespace, DropFinalizer, Plan
+from entryproxy.provision.actions import (
+    Action,
+    DeleteNamespace,
+    DropFinalizer,
+    InstallRelease,
+    Plan,
+    RollbackRelease,
+    UninstallRelease,
+    UpgradeRelease,
+)
 from entryproxy.provision.plan import BACK_OFF_SECONDS_MIN
 from entryproxy.provision.statuses import Outcome
+from tests.provision.worlds import release
 
 NOW = 1_000.0
 STANDING = Plan(phase="Ready", reason="Ready", message="")
@@ -13,7 +24,6 @@ WAITING = Plan(phase="Provisioning", reason="GatewayNotReady", message="", next_
 NOTHING = Outcome()
 DONE = Outcome(done=(DeleteNamespace("a"),))
 FAILED = Outcome(failed=DropFinalizer(), reason="Unreachable", error="No.")
-RELEASE_FAILED = Outcome(failed=DropFinalizer(), reason="UpgradeFailed", error="No.", is_release_failure=True)
 
 
 def pacing() -> Pacing:
@@ -45,5 +55,19 @@ def test_failures_back_off_and_each_tenant_for_itself() -> None:
     assert pace.after_failure("a") == 10
 
 
-def test_a_release_that_failed_is_looked_at_at_once() -> None:
-    assert pacing().after("a", STANDING, RELEASE_FAILED, NOW) == 0
+@pytest.mark.parametrize("action", [InstallRelease(release("D1")), UpgradeRelease(release("D1"), 1)])
+def test_a_release_that_failed_is_looked_at_at_once(action: InstallRelease | UpgradeRelease) -> None:
+    """Its status says when the same is tried again, and the next plan mends it meanwhile."""
+    pace = pacing()
+    assert [pace.after("a", STANDING, failure_of_release(action), NOW) for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize("action", [RollbackRelease("a", "a", 1, "UpgradeFailed"), UninstallRelease("a", "a")])
+def test_what_helm_can_not_undo_is_tried_less_and_less_often(action: RollbackRelease | UninstallRelease) -> None:
+    """No status holds these back: the next plan is the same one."""
+    pace = pacing()
+    assert [pace.after("a", STANDING, failure_of_release(action), NOW) for _ in range(3)] == [10, 20, 40]
+
+
+def failure_of_release(action: Action) -> Outcome:
+    return Outcome(failed=action, reason="Failed", error="No.", is_release_failure=True)

@@ -7,17 +7,11 @@ import pytest
 
 from entryproxy.controller.queue import WorkQueue
 from entryproxy.tasks import spawn
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support import Clock
 
 
 async def test_what_is_due_comes_in_order_of_its_time() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     queue = WorkQueue(clock)
     queue.add("late", 2.0)
     queue.add("soon", 1.0)
@@ -28,7 +22,7 @@ async def test_what_is_due_comes_in_order_of_its_time() -> None:
 
 
 async def test_the_earliest_time_counts_and_a_key_comes_once() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     queue = WorkQueue(clock)
     queue.add("a", 60.0)
     queue.add("a")
@@ -81,3 +75,31 @@ async def test_many_hands_share_the_work() -> None:
     assert sorted(done) == sorted(f"t{number}" for number in range(50))
     for hand in hands:
         hand.cancel()
+
+
+async def test_what_is_urgent_comes_first_and_takes_its_other_turn_with_it() -> None:
+    clock = Clock(100.0)
+    queue = WorkQueue(clock)
+    for key in ("a", "b", "c"):
+        queue.add(key)
+    queue.add("c", 1.0, is_urgent=True)
+    assert await queue.get() == "a"
+    clock.now += 1.0
+    assert len(queue) == 2
+    assert await queue.get() == "c"
+    assert await queue.get() == "b"
+    for key in ("a", "b", "c"):
+        queue.done(key)
+    assert len(queue) == 0
+
+
+async def test_a_later_turn_stays_when_an_earlier_one_is_taken() -> None:
+    clock = Clock(100.0)
+    queue = WorkQueue(clock)
+    queue.add("a", 60.0)
+    queue.add("a", is_urgent=True)
+    assert await queue.get() == "a"
+    queue.done("a")
+    assert len(queue) == 0
+    clock.now += 60.0
+    assert await queue.get() == "a"

@@ -69,6 +69,15 @@ async def test_tenants_in_force_and_what_they_want() -> None:
     assert tenants.uid_of("ConfigMap entry/nobody") == ""
 
 
+async def test_a_status_of_ours_and_a_certificate_are_no_news() -> None:
+    following = Following()
+    one = config_map("a", "release: {}", version="1")
+    again = config_map("a", "release: {}", version="2", release_state="failed")
+    changed = config_map("a", "release: {profile: dev}", version="3")
+    await following.follow(*(Reading(changed=objects) for objects in ((SETTINGS, one), (again,), (changed,))))
+    assert following.touched == [{"a"}, {"a"}]
+
+
 async def test_nobody_is_missing_before_everything_was_read() -> None:
     tenants = await Following().follow(Reading(unread=frozenset({""}), error="The cluster has not been read yet"))
     assert not tenants.complete.is_set()
@@ -85,6 +94,27 @@ async def test_a_document_that_turned_bad_leaves_what_was_wanted() -> None:
     assert tenants.by_id["a"].spec.release is not None
     assert tenants.by_id["a"].spec.release.profile == "dev"
     assert [one.field for one in following.findings if one.severity == "error"] == ["tenant.yaml: $.release.profil"]
+
+
+async def test_one_that_is_not_in_force_is_news_whatever_becomes_of_it() -> None:
+    """What it holds from before this process began may have to be taken away now."""
+    following = Following()
+    await following.follow(
+        Reading(changed=(SETTINGS, config_map("a", "release: {profil: prod}"))),
+        Reading(removed=("ConfigMap entry/a",)),
+    )
+    assert following.touched == [{"a"}, {"a"}]
+
+
+async def test_a_document_that_turned_bad_says_nothing_for_another_config_map() -> None:
+    """That one's last good version is in force, but what it wanted nobody has kept."""
+    younger: dict[str, Any] = {"name": "a-2", "created": "2026-03-01T00:00:00Z", "uid": "u2"}
+    tenants = await Following().follow(
+        Reading(changed=(SETTINGS, config_map("a", "release: {}"), config_map("a", "release: {}", **younger))),
+        Reading(changed=(config_map("a", "release: {profil: prod}", **younger),)),
+        Reading(removed=("ConfigMap entry/a",)),
+    )
+    assert tenants.by_id == {}
 
 
 async def test_a_tenant_that_is_gone_and_one_that_another_declares_now() -> None:

@@ -11,11 +11,12 @@ import pytest
 import yaml
 
 import entryproxy
-from entryproxy import kubernetes
+from entryproxy import controller, kubernetes, provision
 from entryproxy.config import kubernetes as kubernetes_source
 from entryproxy.config.kubernetes import guard, health, reflector, source
 from entryproxy.console.state import staleness_of
 from entryproxy.console.view import ControlView
+from entryproxy.controller import helm
 from entryproxy.kubernetes import backoff, client, credentials, session
 from entryproxy.process import last_good
 from tests.docs.test_docs import CONFIGURATION, OPERATIONS, ROOT, section
@@ -112,8 +113,10 @@ def test_packages(package: str) -> None:
     assert re.search(rf"\b{package}\b", section(ARCHITECTURE, "Laws"))
 
 
-@pytest.mark.parametrize("package", [kubernetes, kubernetes_source])
+@pytest.mark.parametrize("package", [kubernetes, kubernetes_source, controller, helm, provision])
 def test_every_module_is_in_the_map_of_its_package(package: ModuleType) -> None:
-    modules = [path.stem for path in Path(package.__path__[0]).glob("*.py") if path.stem != "__init__"]
+    folder = Path(package.__path__[0])
+    modules = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+    modules += [path.parent.name for path in folder.glob("*/__init__.py")]
     listed = re.findall(r"^    (\w+) ", package.__doc__ or "", re.MULTILINE)
     assert sorted(listed) == sorted(modules)

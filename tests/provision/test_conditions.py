@@ -6,24 +6,26 @@ import pytest
 from entryproxy.model.status import Condition
 from entryproxy.provision.conditions import MESSAGE_LENGTH_MAX, conditions
 from entryproxy.provision.plan import plan
-from entryproxy.provision.state import Observed
+from entryproxy.provision.state import Observed, Rollout
 from tests.provision.worlds import NOW, desired, failing, observed
+
+SERVES = Rollout(is_serving=True)
 
 CASES = {
     "nothing yet": (Observed(), "False Installing", "False Installing", "True Installing"),
     "gateway starting": (
         observed("1 deployed D2"), "False GatewayNotReady", "True GatewayNotReady", "True GatewayNotReady",
     ),
-    "serving": (observed("1 deployed D2", is_gateway_ready=True), "True GatewayReady", "True Ready", "False Ready"),
+    "serving": (observed("1 deployed D2", rollout=SERVES), "True GatewayReady", "True Ready", "False Ready"),
     "repairing": (
-        observed("1 deployed D2", objects=(), is_gateway_ready=True),
+        observed("1 deployed D2", objects=(), rollout=SERVES),
         "True GatewayReady", "True Repairing", "False Repairing",
     ),
     "upgrading": (
-        observed("1 deployed D1", is_gateway_ready=True), "True GatewayReady", "False Upgrading", "True Upgrading",
+        observed("1 deployed D1", rollout=SERVES), "True GatewayReady", "False Upgrading", "True Upgrading",
     ),
     "failed, the previous one serves": (
-        observed("3 deployed D1", attempt=failing(), is_gateway_ready=True),
+        observed("3 deployed D1", attempt=failing(), rollout=SERVES),
         "True GatewayReady", "False UpgradeFailed", "False UpgradeFailed",
     ),
     "rolling back": (
@@ -31,7 +33,7 @@ CASES = {
         "False UpgradeFailed", "False UpgradeFailed", "True UpgradeFailed",
     ),
     "removing": (
-        observed("1 deployed D2", is_removed=True, is_gateway_ready=True),
+        observed("1 deployed D2", is_removed=True, rollout=SERVES),
         "False WaitingForRemoval", "False WaitingForRemoval", "True WaitingForRemoval",
     ),
 }  # fmt: skip
@@ -46,7 +48,7 @@ def test_statuses(there: Observed, ready: str, provisioned: str, progressing: st
 
 
 def test_ready_names_the_revision_that_serves() -> None:
-    there = observed("2 failed D2", "3 deployed D1", attempt=failing(), is_gateway_ready=True)
+    there = observed("2 failed D2", "3 deployed D1", attempt=failing(), rollout=SERVES)
     ready, provisioned, _ = conditions(plan(desired(), there, NOW), there, NOW)
     assert ready.message == "The gateway of revision 3 is available."
     assert "Helm says no." in provisioned.message
@@ -57,7 +59,7 @@ def test_unmanaged_has_none() -> None:
 
 
 def test_removed_is_not_ready() -> None:
-    there = Observed(is_removed=True, is_gateway_ready=True)
+    there = Observed(is_removed=True, rollout=SERVES)
     told = conditions(plan(None, there, NOW), there, NOW)
     assert [condition.status for condition in told] == ["False", "False", "False"]
 

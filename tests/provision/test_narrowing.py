@@ -186,6 +186,10 @@ def test_the_shared_configuration_belongs_to_one_release() -> None:
         (binding(account(None), to="ClusterRole/mine"), "accounts of another namespace"),
         (binding(account(None), kind="RoleBinding", to="ClusterRole/mine", namespace="apps"), "of another namespace"),
         (role(SECRETS, kind="Role", namespace="kube-system"), "it goes to the namespace kube-system"),
+        (role(SECRETS, name="mine"), "ClusterRole mine: the chart has two of this name"),
+        (role(SECRETS, name="mine", namespace="apps"), "two of this name"),
+        (plain("v1", "Service", spec={"externalIPs": ["10.96.0.10"]}), "Service x: with externalIPs"),
+        (plain("v1", "Service", spec={"type": "ExternalName", "externalName": "a"}), "with type ExternalName"),
         ({"kind": "ConfigMap"}, "not an object"),
         ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x"}}, "not an object"),
         ([], "not an object"),
@@ -205,10 +209,11 @@ def test_refusals(document: Any, words: str) -> None:
         "kind: !!str ClusterRole\n",
         "a: 1\n...\nkind: ClusterRole\n",
         "a: 1\n--- {kind: ClusterRole}\n",
+        "a: 1\n---kind: ClusterRole\n",
     ],
 )
 def test_what_two_readers_may_understand_differently(text: str) -> None:
-    with pytest.raises(NarrowingError, match="document 2 of the rendered chart can't be read: line"):
+    with pytest.raises(NarrowingError, match="document 2 of the rendered chart can't be read: (a )?line"):
         narrowed(f"---\n{text}")
 
 

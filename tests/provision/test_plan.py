@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entryproxy.provision.plan import BACK_OFF_SECONDS_MAX, BACK_OFF_SECONDS_MIN, back_off_seconds, plan
-from entryproxy.provision.state import Desired, Observed
+from entryproxy.provision.state import Desired, Observed, Rollout
 from tests.provision.worlds import (
     NAMESPACE_MANIFEST,
     NOW,
@@ -29,7 +29,9 @@ DROP = "drop our finalizer from the tenant's ConfigMap"
 POLICY = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "namespace": "acme-gateway"}}
 LEFT = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "acme-old"}}
 IN_LEFT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one", "namespace": "acme-old"}}
-SERVING = {"is_gateway_ready": True}
+ROLLING = Rollout(is_serving=True, is_complete=False)
+STALLED = Rollout(is_serving=True, is_complete=False, stalled="Deployment g: image pull failed")
+SERVING = {"rollout": Rollout(is_serving=True)}
 
 
 def upgrade(number: int, digest: str = "D2") -> str:
@@ -52,6 +54,28 @@ CASES: dict[str, Golden] = {
     ),
     "installed, gateway starting": (desired(), observed("1 deployed D2"), [], "Provisioning", "GatewayNotReady"),
     "installed and serving": (desired(), observed("1 deployed D2", **SERVING), [], "Ready", "Ready"),
+    "its pods take the place of older ones": (
+        desired(), observed("1 superseded D1", "2 deployed D2", rollout=ROLLING), [], "Upgrading", "RollingOut",
+    ),
+    "its pods don't come up": (
+        desired(), observed("1 superseded D1", "2 deployed D2", rollout=STALLED), [rollback(1, "RolloutFailed")],
+        "RollingBack", "RolloutFailed",
+    ),
+    "its pods don't come up again": (
+        desired(), observed("2 superseded D2", "3 superseded D1", "4 deployed D2", rollout=STALLED, attempt=failing()),
+        [rollback(3, "RolloutFailed")], "RollingBack", "RolloutFailed",
+    ),
+    "its pods don't come up, and there is nothing to go back to": (
+        desired(), observed("1 failed D1", "2 deployed D2", rollout=STALLED), [], "Failed", "RolloutFailed",
+    ),
+    "no gateway is available, and none is older": (
+        desired(), observed("1 superseded D1", "2 deployed D2", rollout=Rollout(stalled="Deployment g: node lost")),
+        [], "Failed", "GatewayUnavailable",
+    ),
+    "after that": (
+        desired(), observed("1 superseded D1", "2 superseded D2", "3 deployed D1", attempt=failing(), **SERVING),
+        [], "Failed", "UpgradeFailed",
+    ),
     "old failures below the deployed one don't matter": (
         desired(), observed("1 pending-install D1", "2 failed D1", "3 deployed D2", **SERVING), [], "Ready", "Ready",
     ),
@@ -296,18 +320,22 @@ STATUSES = [
 ]  # fmt: skip
 HISTORIES = st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from(["D1", "D2", "D3"])), max_size=6)
 FLAGS = st.fixed_dictionaries(
-    {name: st.booleans() for name in ("operation", "is_withdrawn", "is_removed", "has_finalizer", "is_gateway_ready")}
+    {name: st.booleans() for name in ("operation", "is_withdrawn", "is_removed", "has_finalizer")}
 )
 
 
 @given(
-    history=HISTORIES, flags=FLAGS, wanted=st.sampled_from([None, "D1", "D2"]), attempt=st.sampled_from(["D1", "D2"])
+    history=HISTORIES,
+    flags=FLAGS,
+    rollout=st.builds(Rollout, is_serving=st.booleans(), is_complete=st.booleans(), stalled=st.sampled_from(["", "x"])),
+    wanted=st.sampled_from([None, "D1", "D2"]),
+    attempt=st.sampled_from(["D1", "D2"]),
 )
 def test_whatever_is_there(
-    history: list[tuple[str, str]], flags: dict[str, Any], wanted: str | None, attempt: str
+    history: list[tuple[str, str]], flags: dict[str, Any], rollout: Rollout, wanted: str | None, attempt: str
 ) -> None:
     texts = [f"{number} {status} {digest}" for number, (status, digest) in enumerate(history, 1)]
-    there = observed(*texts, attempt=failing(attempt), **flags)
+    there = observed(*texts, attempt=failing(attempt), rollout=rollout, **flags)
     made = plan(None if wanted is None else desired(wanted), there, NOW)
     helm = [each for each in made.actions if type(each).__name__.endswith("Release")]
     assert len(helm) <= 1, "one operation on a release at a time"

@@ -21,7 +21,7 @@ from entryproxy.provision.actions import (
 )
 from entryproxy.provision.plan import back_off_seconds, plan
 from entryproxy.provision.revisions import is_foreign, plan_release
-from entryproxy.provision.state import HELM_STATUSES, Observed, Revision
+from entryproxy.provision.state import HELM_STATUSES, Observed, Revision, Rollout
 from tests.provision.worlds import NAMESPACE_MANIFEST, NOW, desired, observed, release, revisions, state
 
 Fate = Literal["works", "fails", "stopped before", "stopped midway", "stopped before the last write", "twin lives"]
@@ -123,7 +123,7 @@ class Tenant:
             has_finalizer=self.has_finalizer,
             is_removed=self.is_removed,
             is_withdrawn=True,
-            is_gateway_ready=True,
+            rollout=Rollout(is_serving=True),
         )
 
     def settle(self, digest: str | None, *, also_waits: bool) -> Plan:

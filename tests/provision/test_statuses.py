@@ -10,7 +10,7 @@ from entryproxy.model.status import Attempt, TenantStatus, decode_status, encode
 from entryproxy.model.times import rfc3339
 from entryproxy.provision.actions import Plan
 from entryproxy.provision.plan import BACK_OFF_SECONDS_MAX, plan
-from entryproxy.provision.state import Desired, Observed
+from entryproxy.provision.state import Desired, Observed, Rollout
 from entryproxy.provision.statuses import Outcome, status_of
 from tests.provision.worlds import NOW, desired, failing, observed
 
@@ -47,14 +47,14 @@ def ready(told: TenantStatus) -> dict[str, tuple[str, str]]:
 
 
 def test_it_serves() -> None:
-    _, told = round_of(desired(), observed("1 superseded D1", "2 deployed D2", is_gateway_ready=True))
+    _, told = round_of(desired(), observed("1 superseded D1", "2 deployed D2", rollout=Rollout(is_serving=True)))
     assert (told.phase, told.reason, told.revision, told.namespace) == ("Ready", "Ready", 2, "acme-gateway")
     assert (told.chart_version, told.next_retry, told.has_served) == ("2.2.1", "", True)
     assert ready(told)["Ready"] == ("True", "GatewayReady")
 
 
 def test_equal_rounds_are_told_in_equal_words() -> None:
-    seen = observed("1 deployed D2", is_gateway_ready=False)
+    seen = observed("1 deployed D2", rollout=Rollout(is_serving=False))
     _, first = round_of(desired(), seen)
     _, second = round_of(desired(), seen, first, now=NOW + 5)
     assert first == second
@@ -64,7 +64,7 @@ def test_equal_rounds_are_told_in_equal_words() -> None:
 def test_a_failing_upgrade() -> None:
     _, told = round_of(
         desired(),
-        observed("1 deployed D1", is_gateway_ready=True),
+        observed("1 deployed D1", rollout=Rollout(is_serving=True)),
         status(),
         error=UPGRADE_FAILED,
         is_release_failure=True,
@@ -106,6 +106,12 @@ def test_a_rollback_forgets_no_failure() -> None:
     assert told.attempt == failing()
 
 
+def test_what_came_up_forgets() -> None:
+    seen = observed("1 superseded D1", "2 deployed D2", attempt=failing(), rollout=Rollout(is_serving=True))
+    _, told = round_of(desired(), seen, status(attempt=seen.attempt))
+    assert (told.phase, told.attempt) == ("Ready", Attempt())
+
+
 @pytest.mark.parametrize(
     ("seen", "phase"),
     [
@@ -114,9 +120,20 @@ def test_a_rollback_forgets_no_failure() -> None:
         (observed(attempt=failing(seconds=-1)), "Provisioning"),
     ],
 )
-def test_success_forgets(seen: Observed, phase: str) -> None:
+def test_what_helm_calls_deployed_has_not_come_up_yet(seen: Observed, phase: str) -> None:
+    """Otherwise pods that never come up would be tried again and again at the shortest intervals."""
     _, told = round_of(desired(), seen, status(attempt=seen.attempt))
-    assert (told.phase, told.attempt) == (phase, Attempt())
+    assert (told.phase, told.attempt) == (phase, seen.attempt)
+
+
+def test_pods_that_do_not_come_up_are_a_failure_of_the_release() -> None:
+    stalled = Rollout(is_serving=True, is_complete=False, stalled="Deployment g: it timed out")
+    seen = observed("1 superseded D1", "2 deployed D2", attempt=failing(), rollout=stalled)
+    made, told = round_of(desired(), seen, status(attempt=seen.attempt))
+    assert (made.phase, told.phase, told.reason) == ("RollingBack", "RollingBack", "RolloutFailed")
+    assert (told.attempt.digest, told.attempt.failures) == ("D2", 2)
+    assert "Deployment g: it timed out" in told.attempt.message
+    assert told.attempt.not_before > NOW
 
 
 def test_a_failure_that_is_not_the_releases() -> None:
@@ -157,7 +174,7 @@ def test_a_changed_release_that_fails_has_its_own_time() -> None:
 
 
 def test_that_it_has_served_stays_so() -> None:
-    seen = observed("1 deployed D2", is_gateway_ready=False)
+    seen = observed("1 deployed D2", rollout=Rollout(is_serving=False))
     assert round_of(desired(), seen, status(has_served=True))[1].has_served
     assert not round_of(desired(), seen, status(has_served=False))[1].has_served
     assert not round_of(desired(), seen)[1].has_served
@@ -196,7 +213,7 @@ def test_a_finalizer_that_stays_is_not_removed() -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1).map(lambda text: text * 2000))
 def test_an_annotation_has_room_for_it(error: str) -> None:
     _, told = round_of(
-        desired(), observed("1 deployed D1", is_gateway_ready=True), error=error, is_release_failure=True
+        desired(), observed("1 deployed D1", rollout=Rollout(is_serving=True)), error=error, is_release_failure=True
     )
     assert decode_status(encode_status(told)) == told
     assert len(encode_status(told).encode()) < 64 * 1024

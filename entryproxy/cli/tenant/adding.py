@@ -14,7 +14,7 @@ from entryproxy.cli.cluster import add_cluster_options, on_cluster
 from entryproxy.cli.output import CommandError, complain, complain_of, say
 from entryproxy.cli.tenant.candidates import judge_together
 from entryproxy.cli.tenant.rows import service_of
-from entryproxy.cli.tenant.waiting import add_waiting_options, wait_for_gateway
+from entryproxy.cli.tenant.waiting import Progress, add_waiting_options, wait_for_gateway
 from entryproxy.cli.tenant.wishing import add_wish_arguments, wish_of
 from entryproxy.compiler.compile import Compilation
 from entryproxy.compiler.tenants import DOCUMENT
@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_cluster_options(parser)
     options.add_switch(parser, "allow-uncovered", "although no certificate covers a domain yet")
     options.add_switch(parser, "dry-run", "let the API server try it, and change nothing")
-    add_waiting_options(parser)
+    add_waiting_options(parser, "the gateway that the controller makes is ready")
     parser.set_defaults(run=run)
 
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _add(access: ClusterAccess, args: argparse.Namespace) -> None:
     wish = wish_of(args)
-    since = time.monotonic()
+    progress = Progress(time.monotonic(), args.timeout)
     reading = await access.read()
     candidates = await _candidates(access, wish, reading)
     # A gateway that is still to be made leaves time for the certificate; nobody has been served by either.
@@ -71,7 +71,7 @@ async def _add(access: ClusterAccess, args: argparse.Namespace) -> None:
         for wanted, present in candidates:
             say(_outcome(wanted, present, await access.apply(guarded(wanted, present), dry_run=False)))
     if args.wait and not args.dry_run and _wants_release(candidates):
-        await wait_for_gateway(access, wish.tenant, _document(candidates), args.timeout, since)
+        await wait_for_gateway(access, wish.tenant, _document(candidates), progress)
     elif not _wants_release(candidates):
         await _remark_gateway(access, compilation.tenants.get(wish.tenant))
 

@@ -8,9 +8,10 @@ from entryproxy.cli import words
 from entryproxy.cli.output import complain, print_document, print_table, say
 from entryproxy.cli.tenant.rows import TenantLine, tenant_lines
 from entryproxy.cli.tenant.sources import add_source_options, judge_source
+from entryproxy.cli.tenant.status import told_at
 from entryproxy.routing.explain import GatewayView
 
-_HEADER = ("TENANT", "STATE", "DOMAINS", "GATEWAY", "CERTIFICATES", "EXPIRES", "FINDINGS", "AGE")
+_HEADER = ("TENANT", "STATE", "RELEASE", "DOMAINS", "GATEWAY", "CERTIFICATES", "EXPIRES", "FINDINGS", "AGE")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,7 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """0, also without tenants; raises CommandError."""
     judgement = judge_source(args)
-    lines = tenant_lines(judgement)
+    lines = tenant_lines(judgement, told_at(args))
     if args.output == "name":
         for one in lines:
             say(one.id)
@@ -46,6 +47,7 @@ def _cells(one: TenantLine, now: float) -> tuple[str, ...]:
     return (
         one.id,
         one.state,
+        one.release.phase if one.release is not None else words.NONE,
         words.some_of(one.domains),
         _gateway(one.gateway),
         str(len(one.certificates)),

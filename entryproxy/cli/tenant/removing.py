@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from entryproxy.authoring.objects import Manifest
@@ -11,7 +12,9 @@ from entryproxy.authoring.ownership import obstacles
 from entryproxy.cli import options, words
 from entryproxy.cli.cluster import add_cluster_options, on_cluster
 from entryproxy.cli.output import CommandError, complain, say
+from entryproxy.cli.tenant.waiting import Progress, add_waiting_options, wait_for_removal
 from entryproxy.cli.tenant.wishing import add_id_argument
+from entryproxy.model.objects import FINALIZER
 
 if TYPE_CHECKING:
     from entryproxy.cli.access import ClusterAccess
@@ -23,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "remove",
         help="delete the labelled objects of a tenant from the cluster",
         description="Delete the ConfigMap and the Secrets with the label of a tenant from the namespace of the entry. "
-        "Its gateway is not touched.",
+        "With the ConfigMap goes a gateway that the controller made; any other one is not touched.",
         allow_abbrev=False,
     )
     add_id_argument(parser)
@@ -31,11 +34,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     options.add_switch(parser, "keep-secrets", "leave the tenant's certificates")
     options.add_switch(parser, "yes", "don't ask")
     options.add_switch(parser, "dry-run", "let the API server try it, and change nothing")
+    add_waiting_options(parser, "the gateway that the controller made is gone")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when nothing is left, also when nothing was there; raises CommandError."""
+    """0 when nothing is left, or nothing but what the controller is going to take away; also when nothing was there.
+    Raises CommandError."""
+    progress = Progress(time.monotonic(), args.timeout)
     found = on_cluster(args, lambda access: _find(access, args))
     if not found:
         complain(f"no object in namespace {args.namespace} has the label of tenant {args.id}: nothing to remove")
@@ -46,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run and not args.yes:
         _ask(args.id, found)
     on_cluster(args, lambda access: _remove(access, found, is_trial=args.dry_run))
+    if args.wait and not args.dry_run:
+        going = {one["metadata"]["uid"] for one in found if _is_provisioned(one)}
+        on_cluster(args, lambda access: wait_for_removal(access, args.id, going, progress))
     return 0
 
 
@@ -74,7 +83,13 @@ def _ask(tenant: str, found: list[Manifest]) -> None:
 async def _remove(access: ClusterAccess, found: list[Manifest], *, is_trial: bool) -> None:
     for one in found:
         was_there = await access.delete(one, dry_run=is_trial)
-        say(f"{_name(one)} {'deleted' if was_there else 'was gone already'}{' (server dry run)' if is_trial else ''}")
+        deleted = "deleted, and gone once its gateway is" if _is_provisioned(one) else "deleted"
+        say(f"{_name(one)} {deleted if was_there else 'was gone already'}{' (server dry run)' if is_trial else ''}")
+
+
+def _is_provisioned(manifest: Manifest) -> bool:
+    """Whether the controller takes a gateway away before it lets it go."""
+    return FINALIZER in (manifest["metadata"].get("finalizers") or ())
 
 
 def _name(manifest: Manifest) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from entryproxy.cli.judging import Judgement
+from entryproxy.cli.tenant.status import Told
 from entryproxy.console.rows import CertificateRow, Row, certificate_row
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
@@ -17,15 +18,17 @@ from entryproxy.model.tenant import Limits, Tenant, Timeouts
 from entryproxy.model.times import rfc3339
 from entryproxy.routing.explain import GatewayView, view_gateway
 
-State = Literal["InForce", "Rejected", "Undeclared"]
-"""Undeclared: there are certificates of the tenant, but no ConfigMap declares it."""
+State = Literal["InForce", "Rejected", "Removing", "Undeclared"]
+"""Removing: the ConfigMap is deleted, and stays until the gateway is taken away. Undeclared: there are certificates of
+the tenant, but no ConfigMap declares it."""
 
 _SERVICE_ADDRESS = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc:[0-9]+")
 
 
 class TenantLine(Row, frozen=True, kw_only=True):
     """One line of the list. source: "namespace/name" of the ConfigMap that declares it, "" without one. created: of
-    that ConfigMap, "" when not known. domains: the custom ones that it owns. errors, warnings: how many findings."""
+    that ConfigMap, "" when not known. domains: the custom ones that it owns. errors, warnings: how many findings.
+    release: what the controller says of its gateway, None for nothing."""
 
     id: str
     state: State
@@ -36,11 +39,12 @@ class TenantLine(Row, frozen=True, kw_only=True):
     certificates: tuple[CertificateRow, ...]
     errors: int
     warnings: int
+    release: TenantStatus | None = None
 
 
 class TenantSheet(TenantLine, frozen=True, kw_only=True):
     """All that is known of one tenant. hosts: "*.<its system host>", its system host, then its custom domains.
-    objects: all that carry its label. release: what the controller says of its gateway, None for nothing."""
+    objects: all that carry its label."""
 
     hosts: tuple[str, ...]
     https_redirect: bool | None
@@ -49,27 +53,29 @@ class TenantSheet(TenantLine, frozen=True, kw_only=True):
     timeouts: Timeouts | None
     objects: tuple[str, ...]
     findings: tuple[Finding, ...]
-    release: TenantStatus | None = None
 
 
-def tenant_lines(judgement: Judgement) -> list[TenantLine]:
+def tenant_lines(judgement: Judgement, told: Mapping[str, Told]) -> list[TenantLine]:
     """Every tenant that an object of the namespace or a finding names, by id. EndpointSlices are those of the whole
-    cluster, where other entries may have tenants."""
+    cluster, where other entries may have tenants. told: by ConfigMap."""
     objects, findings = _objects_by_tenant(judgement), _findings_by_tenant(judgement)
     objects = {key: found for key, found in objects.items() if not _are_slices(found)}
-    ids = {*objects, *findings, *judgement.compilation.tenants} - {SYSTEM, ""}
-    return [TenantLine(**_common(one, judgement, objects.get(one, ()), findings.get(one, ()))) for one in sorted(ids)]
+    going = {one.tenant for one in told.values() if one.is_going}
+    ids = {*objects, *findings, *judgement.compilation.tenants, *going} - {SYSTEM, ""}
+    return [
+        TenantLine(**_common(one, judgement, objects.get(one, ()), findings.get(one, ()), told)) for one in sorted(ids)
+    ]
 
 
-def tenant_sheet(tenant_id: str, judgement: Judgement) -> TenantSheet | None:
-    """None when nothing names the tenant."""
+def tenant_sheet(tenant_id: str, judgement: Judgement, told: Mapping[str, Told]) -> TenantSheet | None:
+    """None when nothing names the tenant. told: by ConfigMap."""
     objects = _objects_by_tenant(judgement).get(tenant_id, ())
     findings = _findings_by_tenant(judgement).get(tenant_id, ())
-    if _are_slices(objects) and not findings:
+    if _are_slices(objects) and not findings and not _going(tenant_id, told):
         return None
     tenant = judgement.compilation.tenants.get(tenant_id)
     return TenantSheet(
-        **_common(tenant_id, judgement, objects, findings),
+        **_common(tenant_id, judgement, objects, findings, told),
         hosts=_hosts(tenant, judgement),
         https_redirect=tenant.https_redirect if tenant else None,
         hsts=tenant.hsts if tenant else "",
@@ -94,24 +100,36 @@ def service_of(tenant: Tenant) -> tuple[str, str] | None:
 
 
 def _common(
-    tenant_id: str, judgement: Judgement, objects: Iterable[LabelledObject], findings: Iterable[Finding]
+    tenant_id: str,
+    judgement: Judgement,
+    objects: Iterable[LabelledObject],
+    findings: Iterable[Finding],
+    told: Mapping[str, Told],
 ) -> dict[str, Any]:
     """The fields that both rows have."""
     tenant = judgement.compilation.tenants.get(tenant_id)
     declaring = _declaring(tenant, objects)
     is_declared = declaring is not None or any(one.object.startswith("ConfigMap ") for one in findings)
+    source = f"{declaring.namespace}/{declaring.name}" if declaring else _going(tenant_id, told)
     severities = [one.severity for one in findings]
     return {
         "id": tenant_id,
-        "state": "InForce" if tenant else "Rejected" if is_declared else "Undeclared",
-        "source": f"{declaring.namespace}/{declaring.name}" if declaring else "",
+        "state": "InForce" if tenant else "Rejected" if is_declared else "Removing" if source else "Undeclared",
+        "source": source,
         "created": _seconds(declaring.created) if declaring else "",
         "domains": tenant.domains if tenant else (),
         "gateway": view_gateway(tenant) if tenant else None,
         "certificates": tuple(certificate_row(one, judgement.now) for one in tenant.certificates) if tenant else (),
         "errors": severities.count("error"),
         "warnings": severities.count("warning"),
+        "release": told[source].status if source in told else None,
     }
+
+
+def _going(tenant_id: str, told: Mapping[str, Told]) -> str:
+    """The ConfigMap of the tenant that is being removed, "" for none. The entry, and with it the compiler, is done with
+    it."""
+    return min((source for source, one in told.items() if one.is_going and one.tenant == tenant_id), default="")
 
 
 def _seconds(created: str) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-import msgspec
-
 from entryproxy.cli import words
-from entryproxy.cli.cluster import on_cluster
 from entryproxy.cli.output import CommandError, print_document, print_fields, several
 from entryproxy.cli.tenant.rows import TenantSheet, tenant_sheet
 from entryproxy.cli.tenant.sources import add_source_options, judge_source
-from entryproxy.cli.tenant.status import read_status, status_lines
+from entryproxy.cli.tenant.status import status_lines, told_at
 from entryproxy.cli.tenant.wishing import add_id_argument
 from entryproxy.console.rows import CertificateRow
 
@@ -33,14 +30,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """0 for a tenant, whatever its state; raises CommandError, also when there is none."""
     judgement = judge_source(args)
-    sheet = tenant_sheet(args.id, judgement)
+    sheet = tenant_sheet(args.id, judgement, told_at(args, args.id))
     if sheet is None:
         raise CommandError(
             f"no object has the label of tenant {args.id}: {args.folder or f'namespace {args.namespace}'}"
         )
-    if args.folder is None and (name := sheet.source.partition("/")[2]):
-        status = on_cluster(args, lambda access: read_status(access, name))
-        sheet = msgspec.structs.replace(sheet, release=status)
     if args.output == "text":
         print_fields(_fields(sheet, judgement.now))
     else:

@@ -1,22 +1,48 @@
-"""What the controller says of a tenant's gateway, as commands read it."""
+"""What the controller says of tenants' gateways, as commands read it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from entryproxy.model.objects import STATUS_ANNOTATION
+import msgspec
+
+from entryproxy.cli.cluster import on_cluster
+from entryproxy.model.objects import CONFIG_MAP, STATUS_ANNOTATION, TENANT_LABEL
 from entryproxy.model.status import TenantStatus, decode_status
 
 if TYPE_CHECKING:
     from entryproxy.cli.access import ClusterAccess
 
 
-async def read_status(access: ClusterAccess, name: str) -> TenantStatus | None:
-    """Of the tenant that the ConfigMap of this name declares; None if nothing is told. Raises CommandError."""
-    config_map = await access.get("ConfigMap", name)
-    annotations = (config_map or {}).get("metadata", {}).get("annotations") or {}
-    return decode_status(annotations.get(STATUS_ANNOTATION, ""))
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """By one ConfigMap. tenant: its label's value; uid: its own; status: None when nothing is told; is_going: it is
+    being removed, and stays until its gateway is taken away."""
+
+    tenant: str
+    uid: str
+    status: TenantStatus | None
+    is_going: bool = False
+
+
+async def read_told(access: ClusterAccess, tenant: str = "") -> Mapping[str, Told]:
+    """By "namespace/name" of the ConfigMaps. tenant: "" for all. Raises CommandError."""
+    found = await access.list_metadata(CONFIG_MAP, tenant)
+    return {
+        f"{access.namespace}/{one.name}": Told(
+            tenant=one.labels.get(TENANT_LABEL, ""),
+            uid=one.uid,
+            status=decode_status(one.annotations.get(STATUS_ANNOTATION, "")),
+            is_going=one.deletion_timestamp is not None,
+        )
+        for one in found
+    }
+
+
+def told_at(args: argparse.Namespace, tenant: str = "") -> Mapping[str, Told]:
+    """Likewise, where the arguments of `judge_source` lead to; in a folder nobody tells anything."""
+    return {} if args.folder is not None else on_cluster(args, lambda access: read_told(access, tenant))
 
 
 def status_lines(status: TenantStatus) -> Iterator[str]:

@@ -19,9 +19,20 @@ def test_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "t2.yaml").write_text(config_map("t2"))
     assert main([*LIST, str(folder)]) == 0
     header, first, second = capsys.readouterr().out.splitlines()
-    assert header.split() == ["TENANT", "STATE", "DOMAINS", "GATEWAY", "CERTIFICATES", "EXPIRES", "FINDINGS", "AGE"]
-    assert first.split() == ["t1", "InForce", "app.customer.com", "127.0.0.1:9001", "1", "89d", "<none>", "0s"]
-    assert second.split()[:7] == ["t2", "InForce", "<none>", "higress-gateway.t2-gateway.svc:80", "0", "<none>", "1"]
+    columns = ["TENANT", "STATE", "RELEASE", "DOMAINS", "GATEWAY", "CERTIFICATES", "EXPIRES", "FINDINGS", "AGE"]
+    assert header.split() == columns
+    assert first.split() == [
+        "t1",
+        "InForce",
+        "<none>",
+        "app.customer.com",
+        "127.0.0.1:9001",
+        "1",
+        "89d",
+        "<none>",
+        "0s",
+    ]
+    assert second.split()[:6] == ["t2", "InForce", "<none>", "<none>", "higress-gateway.t2-gateway.svc:80", "0"]
 
 
 def test_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,104 @@
+"""How far a release's Deployments have got: what Helm, which doesn't wait, can't say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from entryproxy.controller.metadata import NOT_FOUND, together
+from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.nesting import any_depth
+from entryproxy.kubernetes.paths import object_path
+from entryproxy.provision.state import Rollout
+
+_DEADLINE = "ProgressDeadlineExceeded"
+
+
+class _Condition(msgspec.Struct, frozen=True, rename="camel"):
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_update_time: datetime | None = None
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    available_replicas: int = 0
+    conditions: tuple[_Condition, ...] = ()
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    name: str
+    generation: int = 0
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """As far as it says how its rollout goes, https://kubernetes.io/docs/concepts/workloads/controllers/deployment/"""
+
+    metadata: _Metadata
+    status: _Status = _Status()
+
+    @property
+    def is_available(self) -> bool:
+        """A pod is available, and the numbers are about the spec that is there."""
+        return self.status.available_replicas >= 1 and self._is_current
+
+    @property
+    def is_complete(self) -> bool:
+        """No pod of an older template is left."""
+        return self._is_current and self.status.replicas == self.status.updated_replicas
+
+    @property
+    def _is_current(self) -> bool:
+        return self.status.observed_generation >= self.metadata.generation
+
+    def stalled(self, now: float, rollout_seconds: float) -> str:
+        """What holds it up, "" as long as it may still get there."""
+        if self.is_complete and self.is_available:
+            return ""
+        progress = self._condition("Progressing")
+        if progress is None or progress.last_update_time is None:
+            return ""
+        is_over = progress.reason == _DEADLINE or now - progress.last_update_time.timestamp() > rollout_seconds
+        if not is_over:
+            return ""
+        failure = self._condition("ReplicaFailure")
+        why = failure.message if failure is not None and failure.status == "True" else progress.message
+        return f"Deployment {self.metadata.name}: {why}".rstrip(". ")
+
+    def _condition(self, kind: str) -> _Condition | None:
+        return next((one for one in self.status.conditions if one.type == kind), None)
+
+
+_decode = any_depth(msgspec.json.Decoder(Deployment).decode)
+
+
+async def look_at_rollout(
+    client: ClusterClient, namespace: str, gateway: str, others: Sequence[str], now: float, rollout_seconds: float
+) -> Rollout:
+    """gateway, others: names of Deployments. now: Unix seconds. Raises ApiError."""
+    found = await together(*(_read(client, namespace, name) for name in (gateway, *others)))
+    there = [one for one in found if one is not None]
+    stalled = next((why for one in there if (why := one.stalled(now, rollout_seconds))), "")
+    return Rollout(
+        is_serving=found[0] is not None and found[0].is_available,
+        is_complete=all(one.is_complete for one in there),
+        stalled=stalled,
+    )
+
+
+async def _read(client: ClusterClient, namespace: str, name: str) -> Deployment | None:
+    try:
+        return _decode(await client.get(object_path("apps/v1", "Deployment", namespace, name)))
+    except ApiError as error:
+        if error.status != NOT_FOUND:
+            raise
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ApiError(0, "Malformed", f"Deployment {namespace}/{name} can't be read") from None

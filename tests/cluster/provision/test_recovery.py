@@ -1,0 +1,207 @@
+"""Whoever is killed in the middle of a release leaves work to the next controller, which always brings it to an end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.faults import Selector
+from tests.cluster.provision.breaking import (
+    Controllers,
+    Histories,
+    from_the,
+    objects,
+    of_tenant,
+    release_with,
+    stopped_at,
+    wait_for_fault,
+    wait_until_settled,
+)
+from tests.cluster.provision.listing import list_everything, wait_for_listing
+from tests.cluster.provision.place import SECONDS, Place
+from tests.cluster.provision.running import RunningController
+from tests.cluster.provision.test_upgrade import REFUSED
+
+pytestmark = pytest.mark.usefixtures("undisturbed", "kubelet")
+
+MOMENTS = 10
+REVISION = "/secrets/sh.helm.release.v1.{}.v{}"
+
+
+@pytest.fixture(scope="module")
+def histories(cluster: Cluster) -> Iterator[Histories]:
+    with Histories(cluster) as histories:
+        yield histories
+
+
+@pytest.fixture(autouse=True)
+def _never_two_deployed(histories: Histories) -> Iterator[None]:
+    yield
+    assert histories.doubles == []
+
+
+@pytest.fixture(scope="module")
+def proxy(cluster: Cluster) -> Iterator[FaultProxy]:
+    with FaultProxy(cluster) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def controllers(place: Place, proxy: FaultProxy) -> Iterator[Controllers]:
+    controllers = Controllers(place, proxy)
+    yield controllers
+    proxy.heal()
+    controllers.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Break:
+    """At which request Helm is killed, and how it leaves the release: number and status of its revisions.
+
+    wanted: the release's specs one after the other; None takes the tenant away.
+    """
+
+    wanted: tuple[dict[str, Any] | None, ...]
+    method: str
+    part: str
+    left: tuple[tuple[int, str], ...]
+
+    def is_meant(self, tenant: str) -> Selector:
+        return of_tenant(tenant, self.method, self.part.format(tenant))
+
+
+BREAKS = {
+    "install-objects": Break((release_with(2),), "PATCH", "/deployments/", ((1, "pending-install"),)),
+    "install-record": Break((release_with(2),), "PUT", "/secrets/sh.helm.release.v1.{}.v1", ((1, "pending-install"),)),
+    "upgrade-objects": Break(
+        (release_with(1), release_with(2)), "PATCH", "/deployments/", ((1, "deployed"), (2, "pending-upgrade"))
+    ),
+    "upgrade-superseded": Break(
+        (release_with(1), release_with(2)),
+        *("PUT", "/secrets/sh.helm.release.v1.{}.v2"),
+        ((1, "superseded"), (2, "pending-upgrade")),
+    ),
+    "rollback": Break(
+        (release_with(2), {"profile": "dev", "values": REFUSED}),
+        *("PUT", "/secrets/sh.helm.release.v1.{}.v3"),
+        ((1, "superseded"), (2, "failed"), (3, "pending-rollback")),
+    ),
+    "uninstall": Break((release_with(2), None), "DELETE", "/services/", ((1, "uninstalling"),)),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_a_killed_helm_left_is_brought_to_an_end(
+    name: str, place: Place, cluster: Cluster, controllers: Controllers, proxy: FaultProxy
+) -> None:
+    tenant, broken = f"left-{name}", BREAKS[name]
+    before = list_everything(cluster)
+    controller = controllers.start()
+    for wanted in broken.wanted[:-1]:
+        ask(place, tenant, wanted)
+        place.wait_for(tenant, "Ready", revision=1)
+    with stopped_at(proxy, broken.is_meant(tenant)) as stop:
+        ask(place, tenant, broken.wanted[-1])
+        wait_for_fault(stop, controller)
+        assert controllers.helms()
+        controllers.kill(controller)
+    assert tuple(place.history(tenant)) == broken.left
+
+    controller = controllers.start()
+    if broken.wanted[-1] is None:
+        place.wait_until_gone(tenant)
+    else:
+        # What the API server refuses ends where it began.
+        if broken.wanted[-1] != release_with(2):
+            ask(place, tenant, release_with(2))
+        wait_until_settled(place, tenant, 2)
+        assert objects(place, tenant)
+        place.remove("configmaps", tenant)
+        place.wait_until_gone(tenant)
+    wait_for_listing(cluster, before, SECONDS)
+    controller.stop()
+
+
+def test_a_controller_that_is_killed_at_any_moment_of_an_upgrade(
+    place: Place, controllers: Controllers, proxy: FaultProxy, histories: Histories
+) -> None:
+    """Moments are counted in requests about the tenant, from the change of its spec until all is told."""
+    place.provision("moments", release=release_with(1))
+    controller = controllers.start()
+    wait_until_settled(place, "moments", 1)
+    there = objects(place, "moments")
+    requests = upgrade(place, proxy, 2)
+    replicas = 2
+    for number in range(MOMENTS):
+        replicas = 3 - replicas
+        meant = from_the(1 + requests * number // MOMENTS, of_tenant("moments"))
+        with stopped_at(proxy, meant) as stop:
+            place.provision("moments", release=release_with(replicas))
+            wait_for_fault(stop, controller)
+            controllers.kill(controller)
+        assert there.keys() <= objects(place, "moments").keys()
+        controller = controllers.start()
+        wait_until_settled(place, "moments", replicas)
+        assert objects(place, "moments") == there, f"moment {number}"
+    made = histories.of("moments")
+    assert made == sorted(set(made)), "a revision was made twice"
+    controller.stop()
+
+
+def upgrade(place: Place, proxy: FaultProxy, replicas: int) -> int:
+    """How many requests about the tenant an upgrade takes."""
+    before = len(proxy.received(of_tenant("moments")))
+    place.provision("moments", release=release_with(replicas))
+    wait_until_settled(place, "moments", replicas)
+    return len(proxy.received(of_tenant("moments"))) - before
+
+
+def test_an_api_server_that_is_silent_about_one_tenant(
+    place: Place, controllers: Controllers, proxy: FaultProxy
+) -> None:
+    """To Helm and to the controller itself: all others are provisioned meanwhile, and that one when it is over."""
+    controller = controllers.start("one", "--parallel", "1")
+    place.provision("stuck", release=release_with(1))
+    wait_until_settled(place, "stuck", 1)
+    with stopped_at(proxy, of_tenant("stuck", "PATCH")) as helm:
+        place.provision("stuck", release=release_with(2))
+        wait_for_fault(helm, controller)
+        with stopped_at(proxy, of_tenant("stuck")):
+            for tenant in ("moving-1", "moving-2"):
+                place.provision(tenant)
+            for tenant in ("moving-1", "moving-2"):
+                place.wait_for(tenant, "Ready", revision=1)
+    proxy.cut()
+    wait_until_settled(place, "stuck", 2)
+    controller.stop()
+
+
+def test_a_tenant_that_is_deleted_while_no_controller_runs(
+    place: Place, cluster: Cluster, controllers: Controllers
+) -> None:
+    """Even one whose install was broken off; the next controller removes everything."""
+    before = list_everything(cluster)
+    controller = controllers.start()
+    with stopped_at(controllers.proxy, of_tenant("orphan", "PATCH", "/deployments/")) as stop:
+        place.provision("orphan")
+        wait_for_fault(stop, controller)
+        controllers.kill(controller)
+    place.remove("configmaps", "orphan")
+    assert "deletionTimestamp" in cluster.api.get(place.path("configmaps", "orphan"))["metadata"]
+    assert place.history("orphan") == [(1, "pending-install")]
+    controller = controllers.start()
+    place.wait_until_gone("orphan")
+    wait_for_listing(cluster, before, SECONDS)
+    controller.stop()
+
+
+def ask(place: Place, tenant: str, release: dict[str, Any] | None) -> None:
+    if release is None:
+        place.remove("configmaps", tenant)
+    else:
+        place.provision(tenant, release=release)
