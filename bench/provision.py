@@ -1,7 +1,8 @@
 """`python -m bench.provision [--tenants N] [--parallel N]`: a controller that provisions many tenants at once.
 
 A control plane as the tests start it, real Helm, our small chart unless HIGRESS_CHART names another, and a played
-kubelet (tests/cluster/provision). Measured: how long it takes, what the controller and its children need of memory, and
+kubelet (tests/cluster/provision). The controller has the credentials of a pod. Measured: how long it takes, what it and
+its children need of memory, and
 what a restart does, which is to be nothing.
 """
 
@@ -19,7 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from yarl import URL
+
 from bench import measure
+from bench.cluster.running import InPod
 from entryproxy.model.objects import STATUS_ANNOTATION, TENANT_LABEL
 from entryproxy.model.status import decode_status
 from tests.certificates import Authority
@@ -141,11 +145,13 @@ def measure_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with ControlPlane(folder / "cluster") as cluster, Kubelet(cluster):
         place = Place(cluster, None, Authority(), folder)
         place.platform()
-        with place.controlled(*arguments) as controller:
+        url = URL(cluster.url)
+        pod = InPod(place.controller_account.folder, str(url.host), url.port or 443).program
+        with place.controlled(*arguments, in_pod=pod) as controller:
             figures["provision"] = provision(place, controller, options.tenants)
             runs = len(controller.helm.runs())
         began = time.monotonic()
-        with place.controlled(*arguments) as controller:
+        with place.controlled(*arguments, in_pod=pod) as controller:
             figures["restart"] = restart(controller, began, runs, options.tenants)
     return figures
 

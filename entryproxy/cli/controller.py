@@ -12,7 +12,7 @@ from entryproxy.cli.output import CommandError, say
 from entryproxy.settings import ControllerSettings
 
 if TYPE_CHECKING:
-    from entryproxy.controller.reconcile import Round
+    from entryproxy.controller.rounds import Round
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,7 +9,9 @@
     queue             who is due, and never twice at the same time
     reconcile     one round for one tenant: everything from here on
     holders         ConfigMaps that carry our finalizer
+    rounds          pure: what one round is about and what it came to
     situation       pure: tenants in force × those → bring it up, take it away, let go, leave alone
+    withdrawals     pure: how long entries have had to let go of the tenant
     pacing          when the next round comes
     design          a tenant's document → what it wants of the cluster, judged; uses
     inventory         one look at all gateways of the cluster, whoever installed them; by

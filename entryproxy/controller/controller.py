@@ -21,7 +21,8 @@ from entryproxy.controller.holders import list_holders
 from entryproxy.controller.manifests import Manifests
 from entryproxy.controller.observe import Observer
 from entryproxy.controller.queue import WorkQueue
-from entryproxy.controller.reconcile import Reconciler, Round
+from entryproxy.controller.reconcile import Reconciler
+from entryproxy.controller.rounds import Round
 from entryproxy.controller.storyteller import Storyteller
 from entryproxy.controller.tenants import Source, Tenants
 from entryproxy.kubernetes.backoff import Backoff

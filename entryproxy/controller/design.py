@@ -97,10 +97,12 @@ class Designer:
         )
         return desired, problems
 
-    async def check_neighbours(self, desired: Desired, tenants: Mapping[str, Wanted]) -> None:
-        """Before a release is installed or upgraded. Raises Refused for what would collide, and ApiError."""
-        mine = tenants[desired.tenant].age
-        earlier = [self._wish(one) for one in tenants.values() if one.wants_release and one.age < mine]
+    async def check_neighbours(self, wanted: Wanted, desired: Desired, tenants: Mapping[str, Wanted]) -> None:
+        """Before a release is installed or upgraded. Raises Refused for what would collide, and ApiError. tenants: in
+        force by now, which `wanted` may be no longer."""
+        earlier = [self._wish(one) for one in tenants.values() if one.wants_release and one.age < wanted.age]
+        if len(self._wishes) > len(tenants):
+            self._wishes = {tenant: wish for tenant, wish in self._wishes.items() if tenant in tenants}
         _refuse(refusals(wish_of(desired), await self._take_inventory(), earlier))
 
     def _wish(self, wanted: Wanted) -> Wish:

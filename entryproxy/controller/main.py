@@ -30,7 +30,7 @@ from entryproxy.controller.helm.outcome import HelmError
 from entryproxy.controller.helm.process import GRACE_SECONDS
 from entryproxy.controller.kubeconfig import helm_kubeconfig
 from entryproxy.controller.lease import DURATION_SECONDS, FENCE_SECONDS, RENEW_SECONDS, Elector, FenceError
-from entryproxy.controller.reconcile import Round
+from entryproxy.controller.rounds import Round
 from entryproxy.kubernetes.client import ClusterClient, connect
 from entryproxy.kubernetes.errors import ApiError, CredentialsError
 from entryproxy.listening import address_of, listen_on

@@ -26,6 +26,8 @@ from entryproxy.provision.revisions import is_foreign
 from entryproxy.provision.state import Desired, ObjectState, Observed, Reference, Revision, Rollout
 from entryproxy.settings import ControllerSettings
 
+DEFINED_SECONDS = 30.0
+"""For so long a CustomResourceDefinition that was seen is taken to be there still."""
 ROLLOUT_SECONDS = ControllerSettings().rollout_seconds
 _DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
@@ -58,9 +60,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_finalizer(self) -> bool:
-        """On the ConfigMap that the plan is about: the wanted one, or any that is being removed."""
-        about = "" if self.is_removed else self.wanted_source
-        return any(holder.has_finalizer for holder in self.holders if not about or holder.source == about)
+        """On the ConfigMap that the plan is about: the wanted one, or any that is being removed, of which one that only
+        has our label, its finalizer gone by somebody's hand, would otherwise be found again for ever."""
+        if self.is_removed or not self.wanted_source:
+            return bool(self.holders)
+        return any(holder.has_finalizer for holder in self.holders if holder.source == self.wanted_source)
 
     @property
     def release_name(self) -> str:
@@ -76,8 +80,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 class Observer:
     """Looks at one tenant after another. entry_namespace: whose tenants they are. shared_namespaces: where a release
-    may be beside those that carry our marks, None for anywhere; a status is no proof. rollout_seconds: without progress, until a rollout has stalled. clock: Unix
-    seconds."""
+    may be beside those that carry our marks, None for anywhere; a status is no proof.
+    rollout_seconds: without progress, until a rollout has stalled. clock: Unix seconds."""
 
     def __init__(
         self,
@@ -95,12 +99,13 @@ class Observer:
         self._clock = clock
         self._shared_namespaces = shared_namespaces
         self._own_objects = OwnObjects(client, entry_namespace)
+        self._defined: dict[str, float] = {}  # by name, when it was seen
 
     async def observe(self, target: Target) -> Observed:
         """Everything that `plan` asks. Raises ApiError: half a look is none."""
         objects = await self._objects(target)
         own = [one.reference.name for one in objects.values() if one.is_ours and one.reference.kind == NAMESPACE[1]]
-        if not self._is_trusted(target.last_namespace, own):
+        if not self._is_trusted(target.last_namespace, objects):
             target = msgspec.structs.replace(target, last_namespace="")
         releases = await self._releases(target, own)
         where = _found_in(target, releases, own)
@@ -116,7 +121,7 @@ class Observer:
             is_removed=target.is_removed,
             has_finalizer=target.has_finalizer,
             is_withdrawn=target.is_withdrawn,
-            rollout=await self._rollout(target),
+            rollout=await self._rollout(target) if _is_kept(target, where, revisions) else Rollout(),
             missing=await self._missing(target, where, revisions),
             leftovers=await self._leftovers(target, releases, own),
             definitions=await self._definitions(target),
@@ -127,9 +132,11 @@ class Observer:
         self._own_objects.forget(tenant)
         self._manifests.forget(tenant)
 
-    def _is_trusted(self, namespace: str, own: list[str]) -> bool:
+    def _is_trusted(self, namespace: str, objects: _Objects) -> bool:
         """Whether only the controller writes releases there, so that one may be uninstalled, with hooks and all."""
-        return self._shared_namespaces is None or namespace in self._shared_namespaces or namespace in own
+        there = objects.get(Reference(*NAMESPACE, "", namespace))
+        is_closed = there is None or there.is_ours
+        return self._shared_namespaces is None or namespace in self._shared_namespaces or is_closed
 
     async def _objects(self, target: Target) -> _Objects:
         wanted = target.desired.objects if target.desired is not None else ()
@@ -157,15 +164,17 @@ class Observer:
         return await find_leftovers(self._client, target.release_name, orphaned, own)
 
     async def _definitions(self, target: Target) -> frozenset[str]:
+        """They are every tenant's: what was there a moment ago isn't asked for again for each of them."""
         wanted = target.desired.definitions if target.desired is not None and not target.is_going else ()
-        path = collection_path(*_DEFINITION)
-        names = (one["metadata"]["name"] for one in wanted)
-        found = await together(*(list_metadata(self._client, path, name=name) for name in names))
-        return frozenset(one.name for some in found for one in some)
+        names, now = {one["metadata"]["name"] for one in wanted}, self._clock()
+        self._defined = {name: at for name, at in self._defined.items() if 0 <= now - at < DEFINED_SECONDS}
+        known, path = names & self._defined.keys(), collection_path(*_DEFINITION)
+        found = await together(*(list_metadata(self._client, path, name=name) for name in sorted(names - known)))
+        seen = {one.name for some in found for one in some}
+        self._defined |= dict.fromkeys(seen, now)
+        return frozenset(known | seen)
 
     async def _rollout(self, target: Target) -> Rollout:
-        if target.is_going or not (target.gateway_name and target.release_namespace):
-            return Rollout()
         names = target.gateway_name, (target.controller_name,) if target.controller_name else ()
         return await look_at_rollout(
             self._client, target.release_namespace, *names, self._clock(), self._rollout_seconds

@@ -21,15 +21,13 @@ from entryproxy.provision.actions import (
     reference_of,
 )
 from entryproxy.provision.removal import plan_removal
-from entryproxy.provision.revisions import POLL_SECONDS, is_foreign, plan_release
+from entryproxy.provision.revisions import BACK_OFF_SECONDS_MAX, POLL_SECONDS, is_foreign, plan_release
 from entryproxy.provision.state import Desired, ObjectState, Observed, Reference
 
 __all__ = ["BACK_OFF_SECONDS_MAX", "BACK_OFF_SECONDS_MIN", "Plan", "back_off_seconds", "plan"]
 
 BACK_OFF_SECONDS_MIN = 10.0
 """The longest wait after the first failure."""
-BACK_OFF_SECONDS_MAX = 600.0
-"""The longest wait of all: a person who has mended something elsewhere waits no longer."""
 
 
 def plan(desired: Desired | None, observed: Observed, now: float) -> Plan:

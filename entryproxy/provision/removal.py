@@ -20,8 +20,6 @@ def plan_removal(observed: Observed, now: float) -> Plan:
         return _done(observed)
     if not observed.is_withdrawn:
         return _stage((), "Withdrawing", "The entry stops serving the tenant and drains.", again)
-    if observed.operation:
-        return _stage((), "OperationUnderWay", "An operation on the release is under way.", again)
     if has_release:
         uninstall = UninstallRelease(observed.release_name, observed.release_namespace)
         return _stage((uninstall,), "Uninstalling", f"Release {observed.release_name} is being uninstalled.", again)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from entryproxy.model.status import Attempt, Phase
+from entryproxy.model.status import Attempt
 from entryproxy.model.times import rfc3339
 from entryproxy.provision.actions import (
     InstallRelease,
@@ -28,6 +28,8 @@ from entryproxy.provision.state import DesiredRelease, Observed, Revision
 
 POLL_SECONDS = 5.0
 """How long to wait for something that nobody may tell us of: a gateway's start, a namespace's end, our own child."""
+BACK_OFF_SECONDS_MAX = 600.0
+"""The longest wait of all: a person who has mended something elsewhere waits no longer."""
 
 _Revisions = tuple[Revision, ...]
 
@@ -35,8 +37,6 @@ _Revisions = tuple[Revision, ...]
 def plan_release(release: DesiredRelease, observed: Observed, now: float) -> Plan:
     """At most one action on the release. now: Unix seconds."""
     revisions = tuple(sorted(observed.revisions, key=lambda revision: revision.number))
-    if observed.operation:
-        return _operation_under_way(revisions, now)
     if not revisions or revisions[-1].status == "uninstalled":
         return _install(release, observed.attempt, now)
     match revisions[-1].status:
@@ -57,12 +57,6 @@ def plan_release(release: DesiredRelease, observed: Observed, now: float) -> Pla
 def is_foreign(revisions: tuple[Revision, ...]) -> bool:
     """Whether somebody else made the release: Helm hands our digest on from revision to revision."""
     return bool(revisions) and not any(revision.digest for revision in revisions)
-
-
-def _operation_under_way(revisions: _Revisions, now: float) -> Plan:
-    phase: Phase = "Upgrading" if _deployed(revisions) else "Provisioning"
-    message = "An operation on the release is under way."
-    return Plan(phase=phase, reason="OperationUnderWay", message=message, next_at=now + POLL_SECONDS)
 
 
 def _install(release: DesiredRelease, attempt: Attempt, now: float) -> Plan:
@@ -184,7 +178,8 @@ def _has_failed(release: DesiredRelease, attempt: Attempt) -> bool:
 
 
 def _must_wait(release: DesiredRelease, attempt: Attempt, now: float) -> bool:
-    return _has_failed(release, attempt) and now < attempt.not_before
+    """No longer than is ever waited: a later time was told by another clock, or by whoever wrote the status."""
+    return _has_failed(release, attempt) and now < attempt.not_before <= now + BACK_OFF_SECONDS_MAX
 
 
 def _deployed(revisions: _Revisions) -> _Revisions:

@@ -107,12 +107,14 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What there is of one tenant. namespace: None when it isn't there. revisions: all that are kept, by number.
 
-    is_removed: the tenant's ConfigMap is being deleted, or is gone, or lost its label. has_finalizer: on the ConfigMap.
-    is_withdrawn: every entry pod has had time to stop serving the tenant and to drain. rollout: of its Deployments.
-    missing: objects of the deployed revision's manifest that aren't there or differ. leftovers: objects that carry the
-    release's identity and belong to no revision that is kept. operation: one is under way right now. release_name,
-    release_namespace: whose the revisions are; removal has nobody else to ask. definitions: names of the
-    CustomResourceDefinitions that are there.
+    is_removed: the tenant's ConfigMap is being deleted, lost its label, or asks for no release any more. has_finalizer:
+    on the ConfigMap. is_withdrawn: every entry pod has had time to stop serving the tenant and to drain. rollout: of
+    its Deployments. missing: objects of the deployed revision's manifest that aren't there or differ. leftovers:
+    objects that carry the release's identity and belong to no revision that is kept. release_name, release_namespace:
+    whose the revisions are; removal has nobody else to ask. definitions: names of the CustomResourceDefinitions that
+    are there.
+
+    Nothing is at work on the release while this is looked at: one round at a time for each tenant, and one leader.
     """
 
     namespace: ObjectState | None = None
@@ -127,7 +129,6 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     rollout: Rollout = Rollout()
     missing: tuple[Reference, ...] = ()
     leftovers: tuple[Reference, ...] = ()
-    operation: bool = False
     definitions: frozenset[str] = frozenset()
 
     @property

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from entryproxy.authoring.ownership import guarded, is_ours, obstacles, other_managers, refusal
+from entryproxy.model.objects import FINALIZER
 
 OURS = {"manager": "entryproxy", "operation": "Apply"}
 EDITED = {"manager": "kubectl-edit", "operation": "Update"}

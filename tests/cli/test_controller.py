@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from entryproxy.cli import controller, main
-from entryproxy.controller.reconcile import Round
+from entryproxy.controller.rounds import Round
 from entryproxy.controller.situation import Situation
 from entryproxy.provision.actions import DeleteNamespace, Plan
 from entryproxy.settings import ControllerSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,14 +27,23 @@ CONFIG_MAP = "higress-config"
 
 
 class RecordingClient(ClusterClient):
-    """Keeps what was asked for. tried: paths of dry runs; read: of whole objects; written: of the others."""
+    """Keeps what was asked for. listed: paths of collections; tried: of dry runs; read: of whole objects; written: of
+    the others."""
 
+    listed: list[str]
     tried: list[str]
     read: list[str]
     written: list[str]
 
     def clear(self) -> None:
-        self.tried, self.read, self.written = [], [], []
+        self.listed, self.tried, self.read, self.written = [], [], [], []
+
+    async def list(
+        self, path: str, query: Mapping[str, str] = {}, *, metadata_only: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        self.listed.append(path)
+        async for page in super().list(path, query, metadata_only=metadata_only):
+            yield page
 
     async def get(self, path: str, query: Mapping[str, str] = {}, bytes_max: int | None = None) -> bytes:
         self.read.append(path)

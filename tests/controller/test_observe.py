@@ -11,6 +11,7 @@ from entryproxy.config.manifests import parse_documents
 from entryproxy.controller.holders import Holder
 from entryproxy.controller.manifests import Manifests
 from entryproxy.controller.observe import Observer, Target
+from entryproxy.provision.actions import DropFinalizer
 from entryproxy.provision.objects import GATEWAY_POLICY
 from entryproxy.provision.plan import plan
 from entryproxy.provision.state import Observed, Reference
@@ -265,6 +266,31 @@ async def test_a_release_elsewhere_that_only_says_it_is_the_tenants(
     assert (seen.release_namespace, seen.revisions) == ("", ())
 
 
+async def test_a_status_is_no_proof_that_a_release_is_the_tenants(
+    client: RecordingClient, gateway: Installed, namespace: str
+) -> None:
+    """Whoever forges both, its Secrets where they may write some and the annotation, would have Helm act on them."""
+    gateway.install(namespace)
+    going = target(gateway, desired=None, wanted_source="", last_namespace=namespace, is_removed=True)
+    for shared, is_found in (((), False), ((namespace,), True)):
+        manifests = Manifests(client, parse_documents)
+        observer = Observer(client, manifests, entry_namespace="entry", shared_namespaces=shared)
+        seen = await observer.observe(going)
+        assert bool(seen.revisions) is is_found
+        assert seen.leftovers == ()
+
+
+async def test_where_the_successor_goes_nothing_is_removed(
+    gateway: Installed, observer: Observer, namespace: str
+) -> None:
+    """A tenant is wanted by another ConfigMap, in a namespace that has never been ours."""
+    gateway.install(namespace)
+    going = target(gateway, namespace, last_namespace="", is_removed=True, is_withdrawn=True)
+    seen = await observer.observe(going)
+    assert seen.revisions == ()
+    assert plan(going.desired, seen, 0.0).actions == (DropFinalizer(),)
+
+
 async def test_removal_to_the_end(
     cluster: Cluster, gateway: Installed, client: RecordingClient, observer: Observer
 ) -> None:
@@ -339,6 +365,9 @@ async def test_definitions(cluster: Cluster, gateway: Installed, client: Recordi
     definitions = tuple({"metadata": {"name": name}} for name in (*there, "things.none.example.com"))
     desired = msgspec.structs.replace(gateway.desired(), definitions=definitions)
     assert (await observer.observe(target(gateway, desired=desired))).definitions == there
+    client.clear()
+    assert (await observer.observe(target(gateway, desired=desired))).definitions == there
+    assert sum("customresourcedefinitions" in path for path in client.listed) == 1  # for the one that isn't there
 
 
 async def test_something_that_is_being_deleted(
@@ -363,11 +392,11 @@ async def test_something_that_is_being_deleted(
         ("b", "entry/a", False, False),
         ("b", "entry/a", True, True),
         ("b", "", False, True),
-        ("", "", True, False),
+        ("", "", True, True),
     ],
 )
 def test_whose_finalizer_counts(held: str, wanted: str, is_removed: bool, expected: bool) -> None:
-    """The wanted ConfigMap must have its own before anything is written for it."""
+    """The wanted ConfigMap must have its own before anything is written for it. In the end the label goes, too."""
     holders = tuple(
         Holder(tenant="acme", namespace="entry", name=name, uid="", has_finalizer=name == held) for name in ("a", "b")
     )

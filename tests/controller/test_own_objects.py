@@ -5,7 +5,7 @@ from typing import Any
 from entryproxy.controller.own_objects import OwnObjects
 from entryproxy.provision.actions import reference_of
 from entryproxy.provision.digests import DIGEST_ANNOTATION, manifest_digest
-from entryproxy.provision.objects import MANAGED_BY_LABEL, OWNER_LABEL
+from entryproxy.provision.objects import MANAGED_BY_LABEL, OWNER_LABEL, SOURCE_ANNOTATION
 from entryproxy.provision.state import Reference
 from tests.cluster.cluster import Cluster
 from tests.controller.installed import Installed, recording_client
@@ -33,6 +33,19 @@ async def test_only_this_tenants_are_found_wherever_they_are(cluster: Cluster, n
     assert set(seen) == {reference_of(manifest) for manifest in found}
     assert all(one.is_ours and not one.is_changed for one in seen.values())
     assert seen[reference_of(found[1])].digest == "-"
+
+
+async def test_another_entry_s_tenant_of_the_same_id_is_not_ours(cluster: Cluster, namespace: str) -> None:
+    """What isn't wanted is deleted, a namespace with all that is in it."""
+    manifest = limit_range(namespace, "a", namespace)
+    cluster.api.create(manifest)
+    path = f"/api/v1/namespaces/{namespace}/limitranges/a"
+    for source, is_ours in (("other-entry/acme", False), ("entry/renamed", True)):
+        cluster.api.patch(path, {"metadata": {"annotations": {SOURCE_ANNOTATION: source}}})
+        async with recording_client(cluster) as client:
+            assert bool(await OwnObjects(client, "entry").look(namespace, [])) is is_ours
+            seen = await OwnObjects(client, "entry").look(namespace, [manifest])
+        assert seen[reference_of(manifest)].is_ours is is_ours
 
 
 async def test_an_older_digest_is_not_asked_about(cluster: Cluster, namespace: str) -> None:

@@ -66,14 +66,19 @@ CONTROLLER_EVERYTHING: dict[str, Any] = {
     "controller": {
         "enabled": True,
         "replicas": 3,
-        "chart": {"repository": "https://charts.example.com/higress", "plainHttp": True},
+        "chart": {
+            "repository": "https://charts.example.com/higress",
+            "plainHttp": True,
+            "registries": ["oci://registry.example.com/charts", "oci://mirror.example.com"],
+        },
         "charts": {"volume": {"configMap": {"name": "charts"}}},
         "repositories": {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [80, 443]},
         "priorityClassName": "system-cluster-critical",
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"key": "edge", "operator": "Exists"}],
         "affinity": {"nodeAffinity": {}},
-        "admissionPolicies": {"sharedNamespaces": ["small", "smaller"], "exemptUsers": ["oidc:backup@example.com"]},
+        "sharedNamespaces": ["small", "smaller"],
+        "admissionPolicies": {"exemptUsers": ["oidc:backup@example.com"]},
     },
 }
 """Values with every switch on, the controller's too."""

@@ -69,7 +69,7 @@ def test_what_there_is(objects: list[Any]) -> None:
     policies = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
     assert sorted(item["kind"] for item in objects) == sorted(
         [
-            *policies * 3,
+            *policies * 4,
             "ClusterRole",
             "ClusterRoleBinding",
             "Deployment",
@@ -86,7 +86,7 @@ def test_what_there_is(objects: list[Any]) -> None:
 def test_what_switches_add_and_take_away() -> None:
     everything = controller_objects(render(CONTROLLER_EVERYTHING))
     assert {"ServiceMonitor", "PrometheusRule"} <= {item["kind"] for item in everything}
-    assert len([item for item in everything if item["kind"] == "ValidatingAdmissionPolicyBinding"]) == 4
+    assert len([item for item in everything if item["kind"] == "ValidatingAdmissionPolicyBinding"]) == 6
     off = {
         "controller": {"enabled": True, "admissionPolicies": {"enabled": False}},
         "networkPolicy": {"enabled": False},
@@ -142,7 +142,7 @@ def test_it_runs_without_privileges_on_a_read_only_root(objects: list[Any]) -> N
 
 
 def test_values_become_options(objects: list[Any]) -> None:
-    assert pod_spec(objects)["containers"][0]["args"] == ["controller"]
+    assert pod_spec(objects)["containers"][0]["args"] == ["controller", "--shared-namespaces="]
     assert environment(objects) == {
         "ENTRYPROXY_NAMESPACE": "metadata.namespace",
         "ENTRYPROXY_IDENTITY": "metadata.name",
@@ -156,7 +156,10 @@ def test_values_become_options(objects: list[Any]) -> None:
         "ENTRYPROXY_WITHDRAW_SECONDS": "15",
         "ENTRYPROXY_OPERATION_SECONDS": "120",
     }
-    more = environment(controller_objects(render(CONTROLLER_EVERYTHING)))
+    everything = controller_objects(render(CONTROLLER_EVERYTHING))
+    assert pod_spec(everything)["containers"][0]["args"][1:] == ["--shared-namespaces=small,smaller"]
+    more = environment(everything)
+    assert more["ENTRYPROXY_CHART_REGISTRIES"] == "oci://registry.example.com/charts,oci://mirror.example.com"
     assert more["ENTRYPROXY_CHART_REPOSITORY"] == "https://charts.example.com/higress"
     assert more["ENTRYPROXY_CHART_PLAIN_HTTP"] == "on"
     assert more["ENTRYPROXY_CHARTS_DIR"] == "/var/lib/charts"
@@ -176,7 +179,8 @@ def test_the_program_takes_every_option(values: dict[str, Any], monkeypatch: pyt
     del given["TMPDIR"]
     for name, value in given.items():
         monkeypatch.setenv(name, "higress-system" if value.startswith("metadata.") else value)
-    arguments = vars(_parser().parse_args(["controller"]))
+    arguments = vars(_parser().parse_args(pod_spec(controller_objects(render(values)))["containers"][0]["args"]))
+    assert arguments["shared_namespaces"] is not None
     assert [name for name in given if name.removeprefix("ENTRYPROXY_").lower() not in arguments] == []
     assert arguments["work_dir"] == given["ENTRYPROXY_WORK_DIR"]
 

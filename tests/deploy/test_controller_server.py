@@ -55,7 +55,7 @@ class Installation:
         self.namespace = cluster.new_namespace()
         kinds = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]
         kinds += ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
-        values = {"controller": {"enabled": True, "admissionPolicies": {"sharedNamespaces": ["small"]}}}
+        values = {"controller": {"enabled": True, "sharedNamespaces": ["small"]}}
         rendered = [each for each in yaml.safe_load_all(template(values, namespace=self.namespace)) if each]
         self.objects = [each for each in controller_objects(rendered) if each["kind"] in kinds]
         self.manifests = "\n".join(json.dumps(each) for each in self.objects)
@@ -329,6 +329,77 @@ def test_in_shared_namespaces_releases_are_ours(installation: Installation) -> N
     with pytest.raises(CommandError, match="are the controller's alone"):
         installation.cluster.kubectl(*command, input=release_secret("any"), kubeconfig=account.kubeconfig)
     installation.cluster.kubectl("delete", "namespace", "small", "--wait=false")
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "lure"},
+        "spec": {"ports": [{"port": 80}], **spec},
+    }
+
+
+def ingress(class_name: str | None, annotation: str | None = None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": "lure"}
+    if annotation is not None:
+        metadata["annotations"] = {"kubernetes.io/ingress.class": annotation}
+    spec: dict[str, Any] = {"defaultBackend": {"service": {"name": "app", "port": {"number": 80}}}}
+    if class_name is not None:
+        spec["ingressClassName"] = class_name
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (service(externalIPs=["10.96.0.10"]), "no externalIPs"),
+        (service(type="ExternalName", externalName="higress-gateway.other-gateway.svc"), "not of type ExternalName"),
+        (ingress("nginx"), "are of the class tenant1"),
+        (ingress(None, "nginx"), "are of the class tenant1"),
+        (ingress(None), "are of the class tenant1"),
+        (service(), ""),
+        (service(type="NodePort"), ""),
+        (ingress("tenant1"), ""),
+        (ingress(None, "tenant1"), ""),
+    ],
+)
+def test_a_tenant_leads_no_traffic_astray(
+    installation: Installation, gateway: str, tenant: Account, document: dict[str, Any], words: str
+) -> None:
+    """Who may write anything in there, which is more than its admins or its gateway's controller may."""
+    text = json.dumps(document)
+    command = ("create", "--namespace", gateway, "--filename", "-", "--dry-run=server")
+    installation.cluster.kubectl(*command, input=text)  # an administrator knows what for
+    if not words:
+        installation.cluster.kubectl(*command, input=text, kubeconfig=tenant.kubeconfig)
+        return
+    with pytest.raises(CommandError, match=words):
+        installation.cluster.kubectl(*command, input=text, kubeconfig=tenant.kubeconfig)
+
+
+def test_a_service_does_not_become_a_lure_later(installation: Installation, gateway: str, tenant: Account) -> None:
+    where = ("--namespace", gateway)
+    installation.cluster.kubectl("create", "service", "clusterip", "grown", "--tcp=80", *where)
+    patch = json.dumps({"spec": {"externalIPs": ["192.0.2.1"]}})
+    with pytest.raises(CommandError, match="no externalIPs"):
+        installation.cluster.kubectl(
+            "patch", "service", "grown", "--patch", patch, *where, kubeconfig=tenant.kubeconfig
+        )
+    installation.cluster.kubectl("delete", "service", "grown", *where)
+
+
+def test_the_controller_writes_to_no_other_namespace(installation: Installation, gateway: str, namespace: str) -> None:
+    """Nobody's, that is: a RoleBinding there, with its right to bind, would be anybody's rights."""
+    role = ("create", "role", "any", "--verb=*", "--resource=*", "--dry-run=server")
+    installation.kubectl(*role, "--namespace", gateway)
+    for command in (
+        role,
+        ("create", "configmap", "any", "--dry-run=server"),
+        ("delete", "configmap", "kube-root-ca.crt"),
+    ):
+        with pytest.raises(CommandError, match=r"own namespaces and to those of controller\.shared"):
+            installation.kubectl(*command, "--namespace", namespace)
 
 
 def test_administrators_may_still_mend_by_hand(installation: Installation, gateway: str) -> None:

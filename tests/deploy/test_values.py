@@ -56,7 +56,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
             {"controller": {"admissionPolicies": {"exemptUsers": ['a"']}}},
             "/exemptUsers/0'",
         ),
-        ({"controller": {"admissionPolicies": {"sharedNamespaces": ["A"]}}}, "/sharedNamespaces/0'"),
+        ({"controller": {"sharedNamespaces": ["A"]}}, "/sharedNamespaces/0'"),
         (
             {"autoscaling": {"enabled": True}, "resources": {"requests": None}},
             "autoscaling needs resources.requests.cpu",

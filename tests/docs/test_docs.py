@@ -22,6 +22,7 @@ from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Gateway, Hsts, Limits, Platform, PlatformSpec, TenantSpec, Timeouts
 from entryproxy.provision.collisions import Reason as CollisionReason
 from entryproxy.provision.profiles import PROFILES
+from entryproxy.provision.value_ownership import ONE_PER_NAMESPACE, RESERVED
 from entryproxy.settings import EdgeLimits, ServeSettings
 from entryproxy.telemetry.access_line import ConnectionText, HeadText, LineRenderer
 from entryproxy.telemetry.counters import WorkerReport
@@ -38,8 +39,11 @@ CONTRACT = (ROOT / "docs/contract.md").read_text()
 
 
 def options(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tuple[str, str]]:
-    """Every (command, long option), those of a command's own commands too: ("tenant add", "--domain")."""
+    """Every (command, long option), those of a command's own commands too: ("tenant add", "--domain"). Not what the
+    help doesn't tell either."""
     for action in parser._actions:
+        if action.help is argparse.SUPPRESS:
+            continue
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
                 yield from options(inner, f"{command} {name}".strip())
@@ -57,8 +61,9 @@ def section(text: str, heading: str) -> str:
 
 @pytest.mark.parametrize(("command", "option"), list(options(_parser())))
 def test_options_with_their_variables(command: str, option: str) -> None:
-    rows = section(CONFIGURATION + COMMANDS, f"entryproxy {command}")
-    row = next((line for line in rows.splitlines() if f"{option} " in line or f"{option}`" in line), None)
+    text = section(CONFIGURATION + COMMANDS, f"entryproxy {command}")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    row = next((line for line in rows if f"{option} " in line or f"{option}`" in line), None)
     assert row is not None
     assert "`ENTRYPROXY_" + option[2:].upper().replace("-", "_") + "`" in row
 
@@ -112,6 +117,11 @@ def test_profiles() -> None:
         scaling = "no" if scale is None else f"{scale.replicas_min} to {scale.replicas_max} at {scale.cpu_percent} %"
         cells = (f"`{name}`", plan.replicas, plan.requests.cpu, plan.requests.memory, limits, scaling)
         assert "| " + " | ".join(map(str, cells)) + " |" in CONFIGURATION
+
+
+def test_values_that_are_not_the_tenants() -> None:
+    rows = section(CONFIGURATION, "Values that aren't the tenant's")
+    assert [path for path in (*RESERVED, *ONE_PER_NAMESPACE) if f"`{path}`" not in rows] == []
 
 
 def metrics() -> list[str]:

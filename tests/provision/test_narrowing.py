@@ -213,7 +213,7 @@ def test_refusals(document: Any, words: str) -> None:
     ],
 )
 def test_what_two_readers_may_understand_differently(text: str) -> None:
-    with pytest.raises(NarrowingError, match="document 2 of the rendered chart can't be read: (a )?line"):
+    with pytest.raises(NarrowingError, match=r"document 2 of the rendered chart can't be read: (a )?line"):
         narrowed(f"---\n{text}")
 
 

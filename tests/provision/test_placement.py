@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from entryproxy.model.tenant import TenantSpec
-from entryproxy.provision.placement import check_placement
+from entryproxy.provision.placement import check_chart_source, check_placement
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,10 @@ from entryproxy.provision.placement import check_placement
         ({"release": {}}, []),
         ({"release": {}, "gateway": {"namespace": "mine"}}, []),
         ({"release": {}, "gateway": {"namespace": "entry"}}, [("gateway.namespace", "ReservedNamespace")]),
+        (
+            {"release": {"isolation": "class"}, "gateway": {"namespace": "entry"}},
+            [("gateway.namespace", "ReservedNamespace")],
+        ),
         ({"release": {}, "gateway": {"namespace": "kube-system"}}, [("gateway.namespace", "ReservedNamespace")]),
         ({"release": {}, "gateway": {"service": "acme-gateway"}}, [("gateway.service", "WrongService")]),
         ({"release": {}, "gateway": {"service": "other", "addresses": ["127.0.0.1:9001"]}}, []),
@@ -33,6 +37,47 @@ def test_placement(document: dict[str, Any], expected: list[tuple[str, str]]) ->
     problems = check_placement("acme", msgspec.convert(document, TenantSpec), entry_namespace="entry")
     assert [(problem.field, problem.reason) for problem in problems] == expected
     assert all(problem.is_fatal for problem in problems)
+
+
+def test_an_id_that_makes_the_entry_s_own_namespace() -> None:
+    (problem,) = check_placement("edge", msgspec.convert({"release": {}}, TenantSpec), entry_namespace="edge-gateway")
+    assert (problem.field, problem.reason) == ("gateway.namespace", "ReservedNamespace")
+
+
+@pytest.mark.parametrize(("namespace", "is_refused"), [("pool", False), ("vault", True)])
+def test_namespaces_that_the_operator_shares(namespace: str, is_refused: bool) -> None:
+    gateway = {"namespace": namespace, "service": "acme-gateway"}
+    shared = {"release": {"isolation": "shared"}, "gateway": gateway}
+    watching = {"release": {"isolation": "class", "values": {"global": {"watchNamespace": namespace}}}}
+    for document, field in ((shared, "gateway.namespace"), (watching, "release.values.global.watchNamespace")):
+        spec = msgspec.convert(document, TenantSpec)
+        problems = check_placement("acme", spec, entry_namespace="entry", shared_namespaces=("pool",))
+        fatal = [(one.field, one.reason) for one in problems if one.is_fatal]
+        assert fatal == ([(field, "NamespaceNotShared")] if is_refused else [])
+    for isolation in ("namespace", "class"):
+        document = {"release": {"isolation": isolation}, "gateway": {"namespace": "mine"}}
+        spec = msgspec.convert(document, TenantSpec)
+        assert check_placement("acme", spec, entry_namespace="entry", shared_namespaces=()) == []
+
+
+@pytest.mark.parametrize(
+    ("chart", "registries", "is_allowed"),
+    [
+        ("higress-core", (), True),
+        ("./vendored/core", (), True),
+        ("oci://r.example/charts/core", (), False),
+        ("oci://r.example/charts/core", ("higress-core",), False),
+        ("oci://r.example/charts/core", ("oci://r.example/charts/core",), True),
+        ("oci://r.example/charts/core", ("oci://other", "oci://r.example/charts/"), True),
+        ("oci://r.example/charts/core", ("oci://r.example/chart",), False),
+        ("oci://r.example.evil/charts/core", ("oci://r.example",), False),
+        ("oci://r.example@evil/core", ("oci://r.example",), False),
+        ("oci://r.example/charts/../other/core", ("oci://r.example/charts",), False),
+    ],
+)
+def test_where_charts_may_be_from(chart: str, registries: tuple[str, ...], is_allowed: bool) -> None:
+    reasons = [one.reason for one in check_chart_source(chart, registries=registries)]
+    assert reasons == ([] if is_allowed else ["RegistryNotAllowed"])
 
 
 @pytest.mark.parametrize(

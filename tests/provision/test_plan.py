@@ -152,13 +152,6 @@ CASES: dict[str, Golden] = {
     "another digest and another object": (
         desired(), observed("1 deployed D1", objects=()), [APPLY_QUOTA, upgrade(1)], "Upgrading", "Upgrading",
     ),
-    "an operation is under way": (
-        desired(), observed("1 deployed D1", "2 pending-upgrade D2", operation=True), [], "Upgrading",
-        "OperationUnderWay",
-    ),
-    "the first operation is under way": (
-        desired(), observed("1 pending-install D2", operation=True), [], "Provisioning", "OperationUnderWay",
-    ),
     "somebody deleted the highest revision": (
         desired(), observed("1 superseded D1"), [upgrade(1)], "Provisioning", "Installing",
     ),
@@ -319,9 +312,7 @@ STATUSES = [
     "pending-install", "pending-upgrade", "pending-rollback",
 ]  # fmt: skip
 HISTORIES = st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from(["D1", "D2", "D3"])), max_size=6)
-FLAGS = st.fixed_dictionaries(
-    {name: st.booleans() for name in ("operation", "is_withdrawn", "is_removed", "has_finalizer")}
-)
+FLAGS = st.fixed_dictionaries({name: st.booleans() for name in ("is_withdrawn", "is_removed", "has_finalizer")})
 
 
 @given(
@@ -339,6 +330,5 @@ def test_whatever_is_there(
     made = plan(None if wanted is None else desired(wanted), there, NOW)
     helm = [each for each in made.actions if type(each).__name__.endswith("Release")]
     assert len(helm) <= 1, "one operation on a release at a time"
-    assert not (helm and there.operation)
     assert not (helm and wanted is None and not there.is_withdrawn)
     assert made.actions or made.next_at is not None or made.phase in {"Ready", "Removed", "Unmanaged"}

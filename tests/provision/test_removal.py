@@ -17,9 +17,6 @@ DELETE_NAMESPACE = "delete Namespace acme-gateway"
 CASES: dict[str, tuple[Observed, list[str], str, str]] = {
     "still served": (observed("1 deployed D1"), [], "Removing", "Withdrawing"),
     "only objects, still served": (observed(), [], "Removing", "Withdrawing"),
-    "an operation under way": (
-        observed("1 deployed D1", is_withdrawn=True, operation=True), [], "Removing", "OperationUnderWay",
-    ),
     **{
         f"highest {status}": (
             observed("1 superseded D1", f"2 {status} D1", is_withdrawn=True), [UNINSTALL], "Removing", "Uninstalling",

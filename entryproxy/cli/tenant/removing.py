@@ -14,7 +14,7 @@ from entryproxy.cli.cluster import add_cluster_options, on_cluster
 from entryproxy.cli.output import CommandError, complain, say
 from entryproxy.cli.tenant.waiting import Progress, add_waiting_options, wait_for_removal
 from entryproxy.cli.tenant.wishing import add_id_argument
-from entryproxy.model.objects import FINALIZER
+from entryproxy.model.objects import CONFIG_MAP, FINALIZER
 
 if TYPE_CHECKING:
     from entryproxy.cli.access import ClusterAccess
@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         _ask(args.id, found)
     on_cluster(args, lambda access: _remove(access, found, is_trial=args.dry_run))
     if args.wait and not args.dry_run:
-        going = {one["metadata"]["uid"] for one in found if _is_provisioned(one)}
+        # The controller may have taken one up since it was looked at.
+        going = {one["metadata"]["uid"] for one in found if one["kind"] == CONFIG_MAP}
         on_cluster(args, lambda access: wait_for_removal(access, args.id, going, progress))
     return 0
 

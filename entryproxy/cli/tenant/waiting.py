@@ -82,11 +82,13 @@ async def wait_for_gateway(access: ClusterAccess, tenant: str, document: str, pr
 
 
 async def wait_for_removal(access: ClusterAccess, tenant: str, uids: Set[str], progress: Progress) -> None:
-    """Until these ConfigMaps, which were deleted, are gone; says each step. Raises CommandError when they aren't in
-    time."""
+    """Until these ConfigMaps, which were deleted, are gone; says each step, and nothing if they are already. Raises
+    CommandError when they aren't in time."""
+    is_news = False
     while left := [one for one in (await read_told(access, tenant)).values() if one.uid in uids]:
-        status = left[0].status
+        is_news, status = True, left[0].status
         # What was said before it was deleted is no news.
         progress.say(status if status is not None and status.phase in ("Removing", "Removed") else None)
         await progress.pause(f"tenant {tenant} isn't gone")
-    progress.end("gone")
+    if is_news:
+        progress.end("gone")

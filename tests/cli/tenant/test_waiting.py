@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from entryproxy.cli.output import CommandError
-from entryproxy.cli.tenant import waiting
 from entryproxy.cli.tenant.waiting import SILENT, Progress, wait_for_gateway, wait_for_removal
 from entryproxy.model.status import Phase, TenantStatus, document_digest
 from tests.cli.tenant.teller import Teller
@@ -41,7 +40,7 @@ def teller() -> Teller:
 def tell(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Story]:
     def begin(*steps: Callable[[], object]) -> Story:
         story = Story(*steps)
-        monkeypatch.setattr(waiting.asyncio, "sleep", story.sleep)
+        monkeypatch.setattr(asyncio, "sleep", story.sleep)
         return story
 
     return begin
@@ -94,7 +93,7 @@ def test_a_tenant_that_is_removed_meanwhile(teller: Teller, tell: Callable[..., 
 def test_without_a_controller(teller: Teller, tell: Callable[..., Story], capsys: pytest.CaptureFixture[str]) -> None:
     teller.tell("t1", None)
     story = tell()
-    with pytest.raises(CommandError, match="isn't ready after 60 s$"):
+    with pytest.raises(CommandError, match=r"isn't ready after 60 s$"):
         asyncio.run(wait_for_gateway(teller.access, "t1", DOCUMENT, story.progress))
     assert capsys.readouterr().out == f"  20.0 s  {SILENT}\n"
     story = tell()
@@ -115,6 +114,7 @@ def test_until_it_is_gone(teller: Teller, tell: Callable[..., Story], capsys: py
     assert capsys.readouterr().out == "   5.0 s  Removing (RRemoving): So.\n  15.0 s  gone\n"
     teller.tell("t1", status("Ready"))
     asyncio.run(wait_for_removal(teller.access, "t1", {"another"}, tell().progress))
+    assert capsys.readouterr().out == ""
 
 
 def test_a_removal_that_nobody_carries_out(teller: Teller, tell: Callable[..., Story]) -> None:

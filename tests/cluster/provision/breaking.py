@@ -22,13 +22,11 @@ from tests.cluster.provision.running import RunningController
 from tests.e2e.gateways import Background, wait_until
 
 LEASE_SECONDS = 4
-OPTIONS = ("--resync-seconds", "2", "--operation-seconds", "5", "--lease-seconds", str(LEASE_SECONDS))
+OPTIONS = ("--resync-seconds", "2", "--operation-seconds", "30", "--lease-seconds", str(LEASE_SECONDS))
 LEASE = "entryproxy-controller"
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _CLOSING_SECONDS = 0.25
 """aiohttp doesn't wait for the end of TLS connections that it closes; its documentation says to wait this long."""
-Number = tuple[str, int]
-"""A release, whose name is its tenant's, and one of its revisions."""
 
 
 class Histories:
@@ -40,7 +38,7 @@ class Histories:
 
     def __init__(self, cluster: Cluster) -> None:
         self.doubles: list[tuple[str, list[int]]] = []
-        self.made: list[Number] = []
+        self.made: list[tuple[str, int]] = []
         self._cluster = cluster
         self._statuses: defaultdict[str, dict[int, str]] = defaultdict(dict)
         self._background = Background()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,19 @@ class Place(Site):
 
     # -- controllers
 
-    def start_controller(self, *options: str, identity: str = "one") -> RunningController:
-        """Perhaps never ready; the caller ends it."""
+    def start_controller(self, *options: str, identity: str = "one", in_pod: Sequence[str] = ()) -> RunningController:
+        """Perhaps never ready; the caller ends it. in_pod: as for RunningController."""
         kubeconfig = self.controller_account.kubeconfig
-        return RunningController(kubeconfig, self.namespace, self.folder, self.charts, *options, identity=identity)
+        return RunningController(
+            kubeconfig, self.namespace, self.folder, self.charts, *options, identity=identity, in_pod=in_pod
+        )
 
     @contextlib.contextmanager
-    def controlled(self, *options: str, identity: str = "one") -> Iterator[RunningController]:
+    def controlled(
+        self, *options: str, identity: str = "one", in_pod: Sequence[str] = ()
+    ) -> Iterator[RunningController]:
         """A controller that is ready; ended afterwards, without ever having stumbled."""
-        controller = self.start_controller(*options, identity=identity)
+        controller = self.start_controller(*options, identity=identity, in_pod=in_pod)
         try:
             yield controller.wait_ready()
         finally:

@@ -73,15 +73,25 @@ class RunningController:
     """
 
     def __init__(
-        self, kubeconfig: Path, namespace: str, folder: Path, charts: Charts, *options: str, identity: str = "one"
+        self,
+        kubeconfig: Path,
+        namespace: str,
+        folder: Path,
+        charts: Charts,
+        *options: str,
+        identity: str = "one",
+        in_pod: Sequence[str] = (),
     ) -> None:
+        """in_pod: what to start in place of `entryproxy --kubeconfig …`, for a controller that finds its own way."""
+        program = in_pod or (sys.executable, "-m", "entryproxy")
+        access = () if in_pod else ("--kubeconfig", str(kubeconfig))
         self.messages: list[str] = []
         self.helm = RecordedHelm(_made(folder / f"helm-{identity}"))
         self._port = _free_port()
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "entryproxy", "controller", "--namespace", namespace),
-                *("--kubeconfig", str(kubeconfig), "--identity", identity, "--helm", str(self.helm.path)),
+                *(*program, "controller", "--namespace", namespace, *access),
+                *("--identity", identity, "--helm", str(self.helm.path)),
                 *("--work-dir", str(_made(folder / f"work-{identity}"))),
                 *("--admin-bind", "127.0.0.1", "--admin-port", str(self._port), "--withdraw-seconds", "1"),
                 *charts.options,

@@ -24,6 +24,7 @@ from tests.cluster.provision.listing import Identity, list_everything
 from tests.cluster.provision.place import SECONDS, Place
 from tests.cluster.provision.running import RunningController
 from tests.e2e.gateways import wait_until
+from tests.support import require_tool
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
 
@@ -58,23 +59,21 @@ def _shared(tenant: str, namespace: str) -> dict[str, Any]:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """spec: what the tenant asks for. reason: of the refusal; words: which its message has, the field above all.
-    mended: what it asks for instead; None when nothing that it could ask for would do."""
+    mended: what it asks for instead; None for those that stay as they are."""
 
     spec: Mapping[str, Any]
     reason: str
     words: tuple[str, ...]
-    mended: Mapping[str, Any] | None = dataclasses.field(default_factory=dict)
+    mended: Mapping[str, Any] | None = None
 
 
 CASES: Mapping[str, Case] = {
     # -- somebody else's
-    OLD_CLASS: Case(
-        spec={}, reason="ClassTaken", words=("IngressClass antique", f"{OLD}/{OLD_RELEASE}", "tenant id"), mended=None
-    ),
+    OLD_CLASS: Case(spec={}, reason="ClassTaken", words=("IngressClass antique", f"{OLD}/{OLD_RELEASE}", "tenant id")),
     OLD_RELEASE: Case(
         spec=_shared(OLD_RELEASE, OLD), reason="NotOurs", words=("gateway.namespace", f"release {OLD}/{OLD_RELEASE}")
     ),
-    "squatter": Case(spec=_within(OLD), reason="NotOurs", words=("gateway.namespace", f"Namespace {OLD}")),
+    "squatter": Case(spec=_within(OLD), reason="NotOurs", words=("gateway.namespace", f"Namespace {OLD}"), mended={}),
     "lodger": Case(
         spec=_within(f"{PIONEER}-gateway"),
         reason="NotOurs",
@@ -86,22 +85,26 @@ CASES: Mapping[str, Case] = {
         words=("release.values.global.watchNamespace", PIONEER),
     ),
     "second-api": Case(
-        spec={"release": {**_DEV, "gatewayAPI": True}}, reason="GatewayApiTaken", words=("release.gatewayAPI", PIONEER)
+        spec={"release": {**_DEV, "gatewayAPI": True}},
+        reason="GatewayApiTaken",
+        words=("release.gatewayAPI", PIONEER),
+        mended={},
     ),
     # -- values
     "misspelt": Case(
         spec=_with({"gateway": {"replica": 2}}),
-        reason="UnknownValue",
+        reason="InvalidValue",
         words=("release.values.gateway.replica:", "do you mean gateway.replicas?"),
+        mended=_with({"gateway": {"replicas": 2}}),
     ),
     "prefixed": Case(
         spec=_with({"higress-core": {"gateway": {"replicas": 2}}}),
-        reason="UnknownValue",
+        reason="InvalidValue",
         words=("release.values.higress-core:", "leave this prefix out"),
     ),
     "unprefixed": Case(
         spec=_with({"gateway": {"replicas": 2}}, chart=UMBRELLA),
-        reason="UnknownValue",
+        reason="InvalidValue",
         words=("release.values.gateway:", "write it as higress-core.gateway"),
         mended=_with({"higress-core": {"gateway": {"replicas": 2}}}, chart=UMBRELLA),
     ),
@@ -115,6 +118,7 @@ CASES: Mapping[str, Case] = {
         spec=_within(f"{LONG}-gateways"),
         reason="NameTooLong",
         words=("release.values.gateway.name", f'"{LONG}-gateways-higress-gateway"', "64 characters"),
+        mended={},
     ),
     "cramped": Case(  # 1.2 cores would do without a rollout
         spec={"namespace": {"quota": {"cpu": "2"}}},
@@ -124,7 +128,10 @@ CASES: Mapping[str, Case] = {
     ),
     # -- charts
     "chartless": Case(
-        spec={"release": {**_DEV, "chart": "nonesuch"}}, reason="ChartUnavailable", words=("release.chart", "nonesuch")
+        spec={"release": {**_DEV, "chart": "nonesuch"}},
+        reason="ChartUnavailable",
+        words=("release.chart", "nonesuch"),
+        mended={},
     ),
     "too-new": Case(
         spec={"release": {**_DEV, "version": "9.9.9"}}, reason="ChartUnavailable", words=("release.chart", "9.9.9")
@@ -252,7 +259,7 @@ def test_a_dry_run_says_so_and_what_it_would_do(place: Place, cluster: Cluster) 
 
 @pytest.mark.usefixtures("refused")
 def test_what_is_mended_is_provisioned_at_once(place: Place, cluster: Cluster, controller: RunningController) -> None:
-    """Of everything that a document can mend; what somebody else has is still as it was."""
+    """And what somebody else has is still as it was."""
     theirs = whole(cluster)
     mended = {tenant: case.mended for tenant, case in CASES.items() if case.mended is not None}
     for tenant, spec in mended.items():
@@ -288,7 +295,7 @@ def dry_run(place: Place) -> subprocess.CompletedProcess[str]:
         [
             *(sys.executable, "-m", "entryproxy", "controller", "--dry-run", "--namespace", place.namespace),
             *("--kubeconfig", str(place.controller_account.kubeconfig)),
-            *place.charts.options,
+            *("--helm", require_tool("helm"), *place.charts.options),
         ],
         capture_output=True,
         text=True,

@@ -204,15 +204,18 @@ async def test_two_releases_share_a_namespace(prepared: Cluster, helm: Helm) -> 
         prepared.api.get(path)
 
 
+@pytest.mark.parametrize("hook", ["", "pre-install", "pre-delete,post-rollback"])
 async def test_a_refusal_is_told_and_nothing_is_written(
-    cluster: Cluster, namespace: str, helm: Helm, tmp_path: Path
+    cluster: Cluster, namespace: str, helm: Helm, tmp_path: Path, hook: str
 ) -> None:
+    """Hooks are made by Helm like everything else, some of them later, and are judged with the rest."""
     folder = tmp_path / "greedy"
     (folder / "templates").mkdir(parents=True)
     (folder / "Chart.yaml").write_text("{apiVersion: v2, name: greedy, version: 1.0.0}")
     (folder / "templates/all.yaml").write_text(
         f"{CONFIG_MAP}---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n"
-        "metadata: {name: greedy}\nroleRef: {kind: ClusterRole, name: cluster-admin}\n"
+        f"metadata: {{name: greedy, annotations: {{helm.sh/hook: '{hook}'}}}}\n"
+        "roleRef: {kind: ClusterRole, name: cluster-admin}\n"
     )
     release = DesiredRelease(
         name="greedy", namespace=namespace, chart=str(folder), version="1.0.0", values={}, digest="d"
