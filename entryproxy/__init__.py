@@ -39,3 +39,5 @@ again. Going is such a journey, too, one stage a round.
 Imports point downwards only (import-linter, in pyproject.toml). Pure packages take time, randomness and bytes as
 arguments. Nothing on the first journey waits for the others. docs/architecture.md says more.
 """
+
+__version__ = "0.1.0"

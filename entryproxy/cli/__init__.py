@@ -9,18 +9,28 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module
 
-from entryproxy.cli import check, controller, explain, migrate, serve, tenant
+from entryproxy import __version__
 from entryproxy.cli.output import CommandError, complain
-from entryproxy.demo import command as demo
+
+_COMMANDS = {
+    "serve": "entryproxy.cli.serve",
+    "controller": "entryproxy.cli.controller",
+    "demo": "entryproxy.demo.command",
+    "check": "entryproxy.cli.check",
+    "explain": "entryproxy.cli.explain",
+    "tenant": "entryproxy.cli.tenant",
+    "migrate": "entryproxy.cli.migrate",
+}
+"""Each has `add_parser`, which says what to `run`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` (without the program's name) asks for."""
-    parser = _parser()
+    given = sys.argv[1:] if argv is None else argv
     try:
-        args = parser.parse_args(argv)
+        args = _parser(given[0] if given else "").parse_args(given)
     except SystemExit as end:  # argparse has printed its help (0) or what is wrong (2)
         return end.code if isinstance(end.code, int) else 2
     try:
@@ -36,14 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    """Of all commands. A known `command` is the only one that is loaded: an entry that starts needs no other."""
     parser = argparse.ArgumentParser(
         prog="entryproxy",
         description="One TLS entry in front of many tenants' gateways. Every option can come from ENTRYPROXY_<OPTION>.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=version("entryproxy"))
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, controller, demo, check, explain, tenant, migrate):
-        command.add_parser(commands)
+    for name in [command] if command in _COMMANDS else _COMMANDS:
+        import_module(_COMMANDS[name]).add_parser(commands)
     return parser

@@ -16,7 +16,6 @@ from entryproxy.console import api, page, state
 from entryproxy.console.admin import Errors, Handler, listen, make_app
 from entryproxy.console.paging import QueryError
 from entryproxy.console.view import ControlView
-from entryproxy.telemetry import exposition
 
 T = TypeVar("T")
 
@@ -80,6 +79,8 @@ class Console:
     # -- everything that needs the workers' reports
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        from entryproxy.telemetry import exposition  # its library is not for the time until the entry is ready
+
         scrape = (await self._state()).as_scrape()
         response = web.Response(
             body=await self._in_thread(exposition.render, scrape), headers={"Content-Type": exposition.CONTENT_TYPE}

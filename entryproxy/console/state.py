@@ -9,8 +9,8 @@ from entryproxy.model.finding import Finding
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.times import rfc3339
 from entryproxy.telemetry.counters import WorkerReport
-from entryproxy.telemetry.exposition import Scrape
 from entryproxy.telemetry.histogram import Histogram
+from entryproxy.telemetry.scrape import Scrape
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@
     leftovers         what a release left that has no history any more
     execute         a plan's actions, in order; uses
     finalizers        what keeps a tenant's ConfigMap
+    replicas          how many pods there are while autoscaling begins
+    seal              what was left pending, closed for good
     object_writer     what we apply and delete ourselves
     present           whose an object is, looked at right before it is written
     helm              Helm as a child process, and the charts that it installs

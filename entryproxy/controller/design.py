@@ -13,11 +13,9 @@ import msgspec
 from entryproxy.controller.helm.charts import ChartError, ChartPackage, ChartStore
 from entryproxy.controller.helm.driver import Helm
 from entryproxy.controller.inventory import take_inventory
-from entryproxy.controller.metadata import NOT_FOUND
 from entryproxy.controller.tenants import Wanted, owns_shared_config
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
-from entryproxy.kubernetes.paths import collection_path, object_path
+from entryproxy.kubernetes.paths import collection_path
 from entryproxy.provision.desired import Chart, make_desired
 from entryproxy.provision.inventory import Inventory, Unjudged
 from entryproxy.provision.judgement import judge
@@ -26,7 +24,7 @@ from entryproxy.provision.problems import Problem
 from entryproxy.provision.refusals import Wish, refusals, wish_of, wish_of_spec
 from entryproxy.provision.requirements import CHART_CONTROLLER_NAME
 from entryproxy.provision.state import Desired
-from entryproxy.provision.values import CHART_GATEWAY_NAME, core_values, shared_controller_name, shared_gateway_name
+from entryproxy.provision.values import CHART_GATEWAY_NAME, shared_controller_name, shared_gateway_name
 from entryproxy.settings import ControllerSettings
 
 INVENTORY_SECONDS = 5.0
@@ -91,7 +89,6 @@ class Designer:
                 path=package.path, version=package.version, digest=package.digest, is_umbrella=package.is_umbrella
             ),
             helm_version=await self._helm.version(),
-            replicas=await self._replicas_to_keep(wanted, namespace),
             has_config=owns_shared_config(wanted, tenants),
             definitions=package.definitions,
         )
@@ -139,29 +136,6 @@ class Designer:
         path = collection_path("v1", "LimitRange", namespace)
         items = [item async for page in self._client.list(path) for item in msgspec.json.decode(page)["items"] or ()]
         return [{**item, "apiVersion": "v1", "kind": "LimitRange"} for item in items]
-
-    async def _replicas_to_keep(self, wanted: Wanted, namespace: str) -> int | None:
-        """The gateways that run, while autoscaling is wanted and nothing scales them yet."""
-        release = wanted.spec.release
-        assert release is not None
-        gateway = core_values(wanted.tenant, release, namespace=namespace)["gateway"]
-        if not (gateway.get("autoscaling") or {}).get("enabled"):
-            return None
-        deployment = await self._find("apps/v1", "Deployment", namespace, gateway["name"])
-        if deployment is None or await self._find(
-            "autoscaling/v2", "HorizontalPodAutoscaler", namespace, gateway["name"]
-        ):
-            return None
-        replicas = deployment["spec"].get("replicas")
-        return replicas if isinstance(replicas, int) else None
-
-    async def _find(self, group_version: str, kind: str, namespace: str, name: str) -> Any:
-        try:
-            return msgspec.json.decode(await self._client.get(object_path(group_version, kind, namespace, name)))
-        except ApiError as error:
-            if error.status != NOT_FOUND:
-                raise
-            return None
 
 
 def namespace_of(wanted: Wanted) -> str:

@@ -11,15 +11,15 @@ from typing import Any
 
 import msgspec
 
-from entryproxy.controller.metadata import NOT_FOUND
+from entryproxy.controller.metadata import get_or_none
+from entryproxy.controller.replicas import without_foreign_replicas
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import UNAUTHORIZED, ApiError
+from entryproxy.kubernetes.errors import TOO_MANY_REQUESTS, UNAUTHORIZED, ApiError
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.kubernetes.paths import Paths
 from entryproxy.provision.actions import reference_of
 
 LIVE_CONFIG = "higress-config"
-_TOO_MANY_REQUESTS = 429
 _VOLATILE = frozenset(("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"))
 _OBJECT_BYTES_MAX = 8_388_608
 
@@ -47,7 +47,7 @@ class Drift:
         try:
             answer = await self._client.apply(path, body, manager, {"force": "true", "dryRun": "All"})
         except ApiError as error:
-            if 400 <= error.status < 500 and error.status not in (UNAUTHORIZED, _TOO_MANY_REQUESTS):
+            if 400 <= error.status < 500 and error.status not in (UNAUTHORIZED, TOO_MANY_REQUESTS):
                 return None
             raise
         return live["metadata"]["resourceVersion"] if is_same(live, _object(answer)) else None
@@ -60,12 +60,8 @@ class Drift:
         await self._client.apply(path, msgspec.json.encode(manifest), manager, {"force": "true"})
 
     async def _read(self, path: str) -> Manifest | None:
-        try:
-            return _object(await self._client.get(path, bytes_max=_OBJECT_BYTES_MAX))
-        except ApiError as error:
-            if error.status != NOT_FOUND:
-                raise
-            return None
+        body = await get_or_none(self._client, path, _OBJECT_BYTES_MAX)
+        return _object(body) if body is not None else None
 
 
 def _object(body: bytes) -> Manifest:
@@ -91,23 +87,3 @@ def adapted(manifest: Manifest, live: Mapping[str, Any], manager: str) -> Manife
     if manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"] == LIVE_CONFIG:
         return {**manifest, "data": live.get("data") or {}}
     return without_foreign_replicas(manifest, live, manager)
-
-
-def without_foreign_replicas(manifest: Manifest, live: Mapping[str, Any], manager: str) -> Manifest:
-    """The manifest without `spec.replicas` if somebody else has set that, an autoscaler or `kubectl scale`: left out,
-    it stays as it is."""
-    spec = manifest.get("spec")
-    if not isinstance(spec, dict) or "replicas" not in spec:
-        return manifest
-    if not any(_has_replicas(entry) for entry in _entries(live) if entry.get("manager") != manager):
-        return manifest
-    return {**manifest, "spec": {key: value for key, value in spec.items() if key != "replicas"}}
-
-
-def _entries(live: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return live["metadata"].get("managedFields") or []
-
-
-def _has_replicas(entry: Mapping[str, Any]) -> bool:
-    """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ – FieldsV1"""
-    return "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})

@@ -16,9 +16,12 @@ from entryproxy.controller.helm.driver import Helm
 from entryproxy.controller.helm.outcome import KINDS, HelmError, clean
 from entryproxy.controller.holders import Holder
 from entryproxy.controller.object_writer import ObjectWriter
+from entryproxy.controller.payload import HELM_FIELD_MANAGER
 from entryproxy.controller.releases import list_releases
+from entryproxy.controller.replicas import keep_replicas
+from entryproxy.controller.seal import seal
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import UNAUTHORIZED, ApiError
+from entryproxy.kubernetes.errors import TOO_MANY_REQUESTS, UNAUTHORIZED, ApiError
 from entryproxy.provision.actions import (
     Action,
     ApplyObject,
@@ -38,7 +41,6 @@ from entryproxy.provision.revisions import is_foreign
 from entryproxy.provision.state import DesiredRelease, Reference, Revision
 from entryproxy.provision.statuses import Outcome
 
-_TOO_MANY_REQUESTS = 429
 _LOST: frozenset[KINDS] = frozenset({"in_progress", "unreachable"})
 _NOT_THE_RELEASE: frozenset[KINDS] = _LOST | {"terminating", "unsupported"}
 _OPERATIONS: Mapping[type, tuple[str, str]] = {
@@ -115,10 +117,7 @@ class Executor:
             case UpgradeRelease(release, from_revision):
                 await self._upgrade(release, from_revision)
             case RollbackRelease(name, namespace, to_revision):
-                if to_revision not in {one.number for one in await self._revisions(name, namespace)}:
-                    raise HelmError("in_progress", f"there is no revision {to_revision} any more")
-                await self._helm.rollback(name, namespace, to_revision)
-                _check_deployed(await self._revisions(name, namespace))
+                await self._roll_back(name, namespace, to_revision)
             case UninstallRelease(name, namespace):
                 if await self._revisions(name, namespace):
                     await self._helm.uninstall(name, namespace)
@@ -126,8 +125,18 @@ class Executor:
 
     async def _upgrade(self, release: DesiredRelease, from_revision: int) -> None:
         _check_highest(await self._revisions(release.name, release.namespace), from_revision)
+        if release.scaled:
+            await keep_replicas(self._client, release.namespace, release.scaled, HELM_FIELD_MANAGER)
         await self._helm.upgrade(release)
         _check_deployed(await self._revisions(release.name, release.namespace), release.digest)
+
+    async def _roll_back(self, name: str, namespace: str, to_revision: int) -> None:
+        revisions = await self._revisions(name, namespace)
+        if to_revision not in {one.number for one in revisions}:
+            raise HelmError("in_progress", f"there is no revision {to_revision} any more")
+        await seal(self._client, namespace, name, _highest(revisions))
+        await self._helm.rollback(name, namespace, to_revision)
+        _check_deployed(await self._revisions(name, namespace))
 
     async def _repair(self, name: str, namespace: str, references: Sequence[Reference]) -> None:
         revisions = await self._revisions(name, namespace)
@@ -195,7 +204,7 @@ def failure_of(done: tuple[Action, ...], failed: Action, error: ApiError | HelmE
 
 def _is_unreachable(error: ApiError) -> bool:
     """Whether it says something of the API server rather than of the object."""
-    is_overload = error.status == _TOO_MANY_REQUESTS or error.status >= 500
+    is_overload = error.status == TOO_MANY_REQUESTS or error.status >= 500
     return is_overload or error.status in (0, UNAUTHORIZED)
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from entryproxy.controller.holders import Holder
-from entryproxy.controller.metadata import NOT_FOUND, Metadata
+from entryproxy.controller.metadata import Metadata
 from entryproxy.controller.own_objects import FIELD_MANAGER
 from entryproxy.controller.present import parse_metadata
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import NOT_FOUND, ApiError
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.kubernetes.paths import object_path
 from entryproxy.model.objects import CONFIG_MAP, FINALIZER, PROVISIONED_LABEL, STATUS_ANNOTATION

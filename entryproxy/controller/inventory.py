@@ -16,7 +16,7 @@ from entryproxy.controller.releases import list_releases
 from entryproxy.controller.survey import Reader
 from entryproxy.controller.workloads import HIGRESS_LABEL
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import NOT_FOUND, ApiError
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.model.objects import PROVISIONED_LABEL
 from entryproxy.provision.inventory import (
@@ -36,7 +36,6 @@ from entryproxy.provision.state import Revision
 
 OBJECTS_MAX = 50_000
 """Of one kind; where there are more, the kind is not judged."""
-_NOT_FOUND = 404
 _OWN_DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 T = TypeVar("T")
@@ -170,7 +169,7 @@ class _Look:
             try:
                 body = await self._client.get(f"{path}/{name}")
             except ApiError as error:
-                if error.status == _NOT_FOUND:
+                if error.status == NOT_FOUND:
                     continue
                 self._note(_OWN_DEFINITIONS, error)
                 break
@@ -206,5 +205,5 @@ class _Look:
         return found
 
     def _note(self, resource: str, error: ApiError) -> None:
-        if error.status != _NOT_FOUND:  # the cluster doesn't have the kind, so nothing of it collides
+        if error.status != NOT_FOUND:  # the cluster doesn't have the kind, so nothing of it collides
             self.unjudged.append(Unjudged(resource, error.message))

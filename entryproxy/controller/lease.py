@@ -18,15 +18,13 @@ from typing import Any
 import msgspec
 
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import CONFLICT, NOT_FOUND, ApiError
 from entryproxy.tasks import spawn
 
 DURATION_SECONDS = 20
 RENEW_SECONDS = 2.0
 FENCE_SECONDS = 8.0
 """The work is told to end so long before the lease could be lost: longer than ending a Helm process takes."""
-_NOT_FOUND = 404
-_CONFLICT = 409
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +152,7 @@ class Elector:
                 return False
             stored = await self._write(lease)
         except ApiError as problem:
-            if problem.status != _CONFLICT:  # which is another candidate that was faster
+            if problem.status != CONFLICT:  # which is another candidate that was faster
                 self._complain(str(problem))
             return False
         self._trouble = ""
@@ -175,11 +173,9 @@ class Elector:
 
     async def _read(self) -> _Lease:
         try:
-            return _decode(await self._client.get(f"{self._collection}/{self._name}"))
-        except msgspec.DecodeError:
-            raise ApiError(0, "Malformed", "The lease can't be read") from None
+            return _parse(await self._client.get(f"{self._collection}/{self._name}"))
         except ApiError as problem:
-            if problem.status != _NOT_FOUND:
+            if problem.status != NOT_FOUND:
                 raise
             return _Lease(metadata=_Metadata(name=self._name, namespace=self._namespace))
 
@@ -196,8 +192,8 @@ class Elector:
         )
         body = msgspec.json.encode(msgspec.structs.replace(lease, spec=spec))
         if lease.metadata.resourceVersion:
-            return _decode(await self._client.replace(f"{self._collection}/{self._name}", body))
-        return _decode(await self._client.create(self._collection, body))
+            return _parse(await self._client.replace(f"{self._collection}/{self._name}", body))
+        return _parse(await self._client.create(self._collection, body))
 
     async def _give_back(self) -> None:
         """Nobody has to wait for the end of a lease that isn't used any more, if it is still ours."""
@@ -214,3 +210,10 @@ class Elector:
         if problem != self._trouble:
             self._trouble = problem
             _log.warning("the lease %s/%s: %s", self._namespace, self._name, problem)
+
+
+def _parse(body: bytes) -> _Lease:
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ApiError(0, "Malformed", "The lease can't be read") from None

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 import msgspec
 
 from entryproxy.controller.drift import Drift
-from entryproxy.controller.metadata import NOT_FOUND, list_metadata, together
+from entryproxy.controller.metadata import list_metadata, together
 from entryproxy.controller.payload import (
     HELM,
+    HELM_FIELD_MANAGER,
     SECRET_BYTES_MAX,
     Manifest,
     ParseDocuments,
@@ -26,14 +27,13 @@ from entryproxy.controller.payload import (
 )
 from entryproxy.controller.releases import ReleaseName
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import NOT_FOUND, ApiError
 from entryproxy.kubernetes.paths import object_path
 from entryproxy.provision.actions import reference_of
 from entryproxy.provision.objects import MANAGED_BY_LABEL
 from entryproxy.provision.state import Reference, Revision
 
 HELM_SELECTOR = f"{MANAGED_BY_LABEL}={HELM}"
-_FIELD_MANAGER = "helm"
 
 _log = logging.getLogger(__name__)
 _Manifests = dict[Reference, Manifest]
@@ -94,7 +94,7 @@ class Manifests:
         for reference, manifest in manifests.items():  # what others refer to comes first there
             try:
                 if reference in wanted:
-                    await self._drift.apply(manifest, _FIELD_MANAGER)
+                    await self._drift.apply(manifest, HELM_FIELD_MANAGER)
             except ApiError as error:
                 first = first or error
         if first is not None:
@@ -147,7 +147,7 @@ class Manifests:
         return [(Reference(group_version, kind, namespace, one.name), one.resource_version) for one in found]
 
     async def _verify(self, known: _Known, new: list[Reference], manifests: _Manifests) -> None:
-        results = await together(*(self._drift.verified(manifests[each], _FIELD_MANAGER) for each in new))
+        results = await together(*(self._drift.verified(manifests[each], HELM_FIELD_MANAGER) for each in new))
         for each, version in zip(new, results, strict=True):
             if version is None:
                 known.versions.pop(each, None)

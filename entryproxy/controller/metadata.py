@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import NOT_FOUND, ApiError
 from entryproxy.kubernetes.nesting import any_depth
 
 T = TypeVar("T")
-NOT_FOUND = 404
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -39,6 +38,16 @@ class _List(msgspec.Struct):
 
 
 _decode = any_depth(msgspec.json.Decoder(_List).decode)
+
+
+async def get_or_none(client: ClusterClient, path: str, bytes_max: int | None = None) -> bytes | None:
+    """An object, None if there is none. bytes_max: as in `ClusterClient.get`. Raises ApiError."""
+    try:
+        return await client.get(path, bytes_max=bytes_max)
+    except ApiError as error:
+        if error.status != NOT_FOUND:
+            raise
+        return None
 
 
 async def list_metadata(client: ClusterClient, path: str, *, labels: str = "", name: str = "") -> list[Metadata]:

@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 
-from entryproxy.controller.metadata import NOT_FOUND
 from entryproxy.controller.own_objects import FIELD_MANAGER
 from entryproxy.controller.present import is_of_release, is_of_tenant, read_metadata
 from entryproxy.kubernetes.client import ClusterClient
-from entryproxy.kubernetes.errors import ApiError
+from entryproxy.kubernetes.errors import NOT_FOUND, ApiError
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.kubernetes.paths import Paths, collection_path
 from entryproxy.provision.actions import reference_of

@@ -24,6 +24,7 @@ OBJECTS_MAX = 1_000
 RELEASE_NAME_ANNOTATION = "meta.helm.sh/release-name"
 RELEASE_NAMESPACE_ANNOTATION = "meta.helm.sh/release-namespace"
 HELM = "Helm"
+HELM_FIELD_MANAGER = "helm"
 """The value of MANAGED_BY_LABEL on what belongs to a release."""
 _HOOK_ANNOTATION = "helm.sh/hook"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from entryproxy.controller.metadata import NOT_FOUND, Metadata
+from entryproxy.controller.metadata import Metadata, get_or_none
 from entryproxy.controller.payload import HELM, RELEASE_NAME_ANNOTATION
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.errors import ApiError
@@ -21,12 +21,8 @@ _decode = any_depth(msgspec.json.Decoder(_Object).decode)
 
 async def read_metadata(client: ClusterClient, path: str) -> Metadata | None:
     """None if there is no such object. Raises ApiError."""
-    try:
-        return parse_metadata(await client.get(path))
-    except ApiError as error:
-        if error.status != NOT_FOUND:
-            raise
-        return None
+    body = await get_or_none(client, path)
+    return parse_metadata(body) if body is not None else None
 
 
 def parse_metadata(body: bytes) -> Metadata:

@@ -108,6 +108,10 @@ class Reconciler:
             return let_alone(found, "Nothing is provisioned.")
         if found.kind == "hold":
             return let_alone(found, "A ConfigMap that isn't in force holds it.")
+        if found.kind == "disown":
+            message = f"It is not the ConfigMap of tenant {tenant}: what came with a copy of that one is taken off it."
+            plan_ = Plan(actions=(DropFinalizer(),), phase="Unmanaged", reason="Copied", message=message)
+            return Round(plan=plan_, situation=found, about=found.going[0])
         if found.kind == "hand_over":
             message = "release.enabled is false: the gateway stays as it is, and is somebody else's from now on."
             plan_ = Plan(actions=(DropFinalizer(),), phase="Unmanaged", reason="HandedOver", message=message)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from entryproxy.controller.metadata import NOT_FOUND, together
+from entryproxy.controller.metadata import get_or_none, together
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.errors import ApiError
 from entryproxy.kubernetes.nesting import any_depth
@@ -94,11 +94,8 @@ async def look_at_rollout(
 
 
 async def _read(client: ClusterClient, namespace: str, name: str) -> Deployment | None:
+    body = await get_or_none(client, object_path("apps/v1", "Deployment", namespace, name))
     try:
-        return _decode(await client.get(object_path("apps/v1", "Deployment", namespace, name)))
-    except ApiError as error:
-        if error.status != NOT_FOUND:
-            raise
-        return None
+        return _decode(body) if body is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ApiError(0, "Malformed", f"Deployment {namespace}/{name} can't be read") from None

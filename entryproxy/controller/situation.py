@@ -14,6 +14,7 @@ Kind = Literal[
     "provision",  # bring the release to what is wanted
     "remove",  # take everything away
     "replace",  # likewise, and afterwards the tenant is wanted again, by another ConfigMap
+    "disown",  # take our marks off copies of the tenant's ConfigMap, which came with them
     "hand_over",  # `enabled: false`: let go of it, and leave it as it is
     "hold",  # somebody has to mend a document first: leave everything as it is
     "none",  # nothing of ours
@@ -36,7 +37,10 @@ def situation(wanted: Wanted | None, holders: Sequence[Holder]) -> Situation:
     if wanted is not None and release is None:
         going += tuple(one for one in own if one not in going)
     if release is not None and release.enabled:
-        return Situation("replace", going) if going else _provision(holders, own)
+        if not going:
+            return _provision(holders, own)
+        # Marks are copied with a ConfigMap; the one in force gets ours only when those before it are gone.
+        return Situation("replace" if set(own) <= set(going) else "disown", going)
     if going:
         return Situation("remove", going)
     if release is not None and own:

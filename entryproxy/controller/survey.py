@@ -10,13 +10,12 @@ from typing import TypeVar
 
 import msgspec
 
+from entryproxy.controller.payload import RELEASE_NAME_ANNOTATION, RELEASE_NAMESPACE_ANNOTATION
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.provision.inventory import Definition, IngressClass, OpenService, OwnedNamespace, ReleaseName
 from entryproxy.provision.objects import OWNER_LABEL, SOURCE_ANNOTATION
 
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
-_RELEASE_NAME = "meta.helm.sh/release-name"
-_RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 _HIGRESS = "higress.io/"
 _NULL = msgspec.Raw(b"null")
 I = TypeVar("I")  # noqa: E741 - an item
@@ -35,7 +34,7 @@ class Metadata(msgspec.Struct):
     def owner(self) -> ReleaseName | None:
         """The Helm release that the object belongs to."""
         notes = self.annotations or {}
-        name, namespace = notes.get(_RELEASE_NAME), notes.get(_RELEASE_NAMESPACE)
+        name, namespace = notes.get(RELEASE_NAME_ANNOTATION), notes.get(RELEASE_NAMESPACE_ANNOTATION)
         return (namespace, name) if name and namespace else None
 
 

@@ -61,7 +61,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Tenants:
     """Follows the source. by_id: the tenants in force; one whose document can't be read any more keeps what it wanted.
 
-    complete: set once all tenants have been seen; before that, nobody is missing.
+    complete: set once all tenants have been seen and told of; before that, nobody is missing.
     """
 
     def __init__(
@@ -104,11 +104,11 @@ class Tenants:
         compilation = self._compiler.compile(reading, time.time())
         self._standing = msgspec.structs.replace(reading, changed=(), removed=())
         changed = {tenant for tenant in compilation.touched if self._want(tenant, compilation.tenants.get(tenant))}
-        if "" not in reading.unread:
-            self.complete.set()
         self._on_findings((*reading.findings, *compilation.findings))
         if changed:
             self._on_change(changed)
+        if "" not in reading.unread:
+            self.complete.set()
 
     def _want(self, tenant: str, in_force: Tenant | None) -> bool:
         """Take note of what it wants; whether that is news. A status that we have written isn't; of one that is not in

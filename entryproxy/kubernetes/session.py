@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 
 import aiohttp
 
+from entryproxy import __version__
 from entryproxy.kubernetes.credentials import Endpoint
 from entryproxy.kubernetes.errors import ApiError
 
@@ -31,7 +31,7 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
         headers={
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": f"entryproxy/{version('entryproxy')}",
+            "User-Agent": f"entryproxy/{__version__}",
         },
         trust_env=False,
     )

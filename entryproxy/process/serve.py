@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from entryproxy.compiler.compile import Compiler
-from entryproxy.config.folder import FolderSource
 from entryproxy.config.yaml import parse_yaml
 from entryproxy.edge.budgets import BudgetTable
 from entryproxy.edge.server import EdgeServer
@@ -26,9 +25,11 @@ def _make_server(context: WorkerContext, report: WorkerReport, access_log: Acces
 
 
 def _make_source(settings: ServeSettings) -> Source:
+    # Whatever is followed, nobody pays for the other one's libraries, and only the control process for its own.
     if settings.source != KUBERNETES:
+        from entryproxy.config.folder import FolderSource
+
         return FolderSource(settings.source, namespace=settings.namespace)
-    # Only what follows a cluster pays for its libraries, and only in the control process.
     from entryproxy.config.kubernetes.source import KubernetesSource
 
     return KubernetesSource(namespace=settings.namespace, kubeconfig=settings.kubeconfig, context=settings.context)

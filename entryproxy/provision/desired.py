@@ -11,7 +11,7 @@ from entryproxy.model.tenant import TenantSpec
 from entryproxy.provision.digests import canonical_digest
 from entryproxy.provision.objects import Surroundings, namespace_objects
 from entryproxy.provision.state import Desired, DesiredRelease, Rendering
-from entryproxy.provision.values import core_values, for_chart, listeners, watched_namespace
+from entryproxy.provision.values import core_values, for_chart, listeners, scaled_deployment, watched_namespace
 
 POST_RENDERING_VERSION = 1
 """Raised with the rules by which rendered manifests are changed: every release is then upgraded once."""
@@ -35,18 +35,17 @@ def make_desired(
     entry_namespace: str,
     chart: Chart,
     helm_version: str,
-    replicas: int | None = None,
     has_config: bool = True,
     definitions: Iterable[dict[str, Any]] = (),
 ) -> Desired:
     """Needs `spec.release`, with values that passed the checks. source, uid: of its ConfigMap, as in `Desired`.
 
-    replicas: as in `release_values`. has_config: as in `Rendering`. definitions: the chart's, as in `Desired`.
+    has_config: as in `Rendering`. definitions: the chart's, as in `Desired`.
     """
     release = spec.release
     assert release is not None
     around, core = surroundings(tenant, spec, source=source, entry_namespace=entry_namespace)
-    values = for_chart(core, release, umbrella=chart.is_umbrella, replicas=replicas)
+    values = for_chart(core, release, umbrella=chart.is_umbrella)
     rendering = Rendering(watched=watched_namespace(core, around.namespace), has_config=has_config)
     return Desired(
         tenant=tenant,
@@ -62,6 +61,7 @@ def make_desired(
             values=values,
             digest=release_digest(chart, values, rendering, helm_version=helm_version),
             rendering=rendering,
+            scaled=scaled_deployment(core),
         ),
         definitions=tuple(definitions),
     )

@@ -130,16 +130,17 @@ def _keep(release: DesiredRelease, revisions: _Revisions, observed: Observed, no
 
 def _stalled(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:
     """Helm doesn't wait for pods, so that they don't come up is found out here. Where none of an older revision are
-    left it isn't the upgrade's fault, as when a node is gone, and going back would bring nothing back."""
+    left it isn't the upgrade's fault, as when a node is gone, and going back would bring nothing back. Where there is
+    nothing to do, regular looks see soon enough when the cluster has got there by itself."""
     highest = revisions[-1]
     if observed.rollout.is_complete:
         message = f"No gateway of revision {highest.number} is available. {observed.rollout.stalled}."
-        return Plan(phase="Failed", reason="GatewayUnavailable", message=message, next_at=now + POLL_SECONDS)
+        return Plan(phase="Failed", reason="GatewayUnavailable", message=message, next_at=now + BACK_OFF_SECONDS_MAX)
     older = [each for each in revisions[:-1] if each.status == "superseded" and each.digest != highest.digest]
     good = [each for each in older if each.digest and not _is_bad(each, observed.attempt)]
     why = f"The pods of revision {highest.number} don't come up. {observed.rollout.stalled}."
     if not good:
-        return Plan(phase="Failed", reason="RolloutFailed", message=why, next_at=now + POLL_SECONDS)
+        return Plan(phase="Failed", reason="RolloutFailed", message=why, next_at=now + BACK_OFF_SECONDS_MAX)
     message = f"{why} Back to revision {good[-1].number}."
     back = _rollback(release, good[-1].number, "RolloutFailed", message)
     return msgspec.structs.replace(back, is_failure=True)

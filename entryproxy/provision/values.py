@@ -23,25 +23,15 @@ SHARED_PORTS_FIRST = 20_000
 SHARED_PORTS_PAIRS = 5_000
 
 
-def release_values(
-    tenant: str, spec: ReleaseSpec, *, umbrella: bool, replicas: int | None = None, namespace: str = ""
-) -> dict[str, Any]:
-    """What `helm upgrade --values` is given. umbrella: the chart has higress-core as a subchart.
-
-    replicas: the gateways that run while autoscaling is about to be turned on: the chart then drops their number to
-    minReplicas at once, so that one is raised. None otherwise, or every step of the autoscaler would be an upgrade.
-    namespace: the release's, "" for `<tenant>-gateway`.
-    """
-    return for_chart(core_values(tenant, spec, namespace=namespace), spec, umbrella=umbrella, replicas=replicas)
+def release_values(tenant: str, spec: ReleaseSpec, *, umbrella: bool, namespace: str = "") -> dict[str, Any]:
+    """What `helm upgrade --values` is given. umbrella: the chart has higress-core as a subchart. namespace: the
+    release's, "" for `<tenant>-gateway`."""
+    return for_chart(core_values(tenant, spec, namespace=namespace), spec, umbrella=umbrella)
 
 
-def for_chart(
-    core: Mapping[str, Any], spec: ReleaseSpec, *, umbrella: bool, replicas: int | None = None
-) -> dict[str, Any]:
+def for_chart(core: Mapping[str, Any], spec: ReleaseSpec, *, umbrella: bool) -> dict[str, Any]:
     """`release_values` from those of `core_values`."""
     values: dict[str, Any] = copy(core)
-    if replicas is not None:
-        _keep_running(values, replicas)
     if not umbrella:
         return values
     outside = {key: values.pop(key) for key in _outside_core(spec.values)}
@@ -76,6 +66,12 @@ def listeners(values: Mapping[str, Any]) -> tuple[int, int]:
     """The ports on which the gateway's pods listen, HTTP and HTTPS, by the values of `core_values`."""
     gateway = values["gateway"]
     return gateway.get("httpPort") or HTTP_PORT, gateway.get("httpsPort") or HTTPS_PORT
+
+
+def scaled_deployment(values: Mapping[str, Any]) -> str:
+    """The gateway's, if an autoscaler decides how many pods it has; "" if the values do. Of `core_values`."""
+    autoscaling = values["gateway"].get("autoscaling") or {}
+    return str(values["gateway"]["name"]) if autoscaling.get("enabled") else ""
 
 
 def _defaults(tenant: str, spec: ReleaseSpec, namespace: str) -> dict[str, Any]:
@@ -138,13 +134,6 @@ def _service_ports(values: Mapping[str, Any]) -> dict[str, Any]:
             }
         }
     }
-
-
-def _keep_running(values: dict[str, Any], replicas: int) -> None:
-    autoscaling = values["gateway"].get("autoscaling") or {}
-    if autoscaling.get("enabled"):
-        least, most = autoscaling.get("minReplicas", 1), autoscaling.get("maxReplicas", replicas)
-        autoscaling["minReplicas"] = max(least, min(replicas, most))
 
 
 def _outside_core(own: Mapping[str, Any]) -> list[str]:

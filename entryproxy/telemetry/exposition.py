@@ -6,7 +6,6 @@ them down. With thousands of tenants that takes a while, so `render` is made to 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
@@ -18,30 +17,12 @@ from entryproxy.model.finding import Finding
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.routing.table import all_certificates
 from entryproxy.telemetry.counters import DURATION_BOUNDS_SECONDS, TenantReport, WorkerReport
-from entryproxy.telemetry.histogram import Histogram
+from entryproxy.telemetry.scrape import Scrape
 from entryproxy.telemetry.totals import total_of
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _IDLE = TenantReport()
 """Of a tenant that no worker speaks of: its series begin at 0, so that its first request is an increase."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Scrape:
-    """What one answer to a scrape is made of; nothing in it changes while it is rendered.
-
-    configured_at: Unix time at which the configuration last agreed with its source, None before the first.
-    """
-
-    reports: Sequence[WorkerReport]
-    snapshot: Snapshot | None
-    generation: int
-    findings: Sequence[Finding]
-    propagation: Histogram
-    workers: int
-    worker_restarts: int
-    configured_at: float | None
-    source_readable: bool
 
 
 def render(scrape: Scrape) -> bytes:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from entryproxy.controller.drift import Drift, adapted, is_same, without_foreign_replicas
+from entryproxy.controller.drift import Drift, adapted, is_same
 from entryproxy.kubernetes.errors import ApiError
 from tests.cluster.cluster import Cluster
 from tests.controller.installed import RecordingClient, recording_client
@@ -33,34 +33,6 @@ def test_what_counts_as_a_difference(changes: dict[str, Any], metadata: dict[str
     other = {**LIVE, **changes, "metadata": {**LIVE["metadata"], **metadata}}
     assert is_same(LIVE, other) is expected
     assert is_same(other, LIVE) is expected
-
-
-def entry(manager: str, fields: dict[str, Any] | None) -> dict[str, Any]:
-    return {"manager": manager, "operation": "Update", "fieldsV1": fields}
-
-
-REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
-
-
-@pytest.mark.parametrize(
-    ("entries", "is_left_alone"),
-    [
-        ([], False),
-        (None, False),
-        ([entry("helm", REPLICAS)], False),
-        ([entry("kubectl", {"f:spec": {"f:template": {}}}), entry("x", {"f:status": {"f:replicas": {}}})], False),
-        ([entry("kubectl", None), entry("kubectl", {"f:spec": None})], False),
-        ([entry("helm", {}), entry("kubectl", REPLICAS)], True),
-        ([entry("helm", REPLICAS), entry("kube-controller-manager", REPLICAS)], True),
-    ],
-)
-def test_replicas_belong_to_whoever_scaled_last(entries: list[Any] | None, is_left_alone: bool) -> None:
-    manifest = {"spec": {"replicas": 2, "paused": False}}
-    made = without_foreign_replicas(manifest, {"metadata": {"managedFields": entries}}, "helm")
-    assert made["spec"] == ({"paused": False} if is_left_alone else manifest["spec"])
-    assert manifest["spec"] == {"replicas": 2, "paused": False}
-    for other in ({}, {"spec": {"paused": True}}):
-        assert without_foreign_replicas(other, {"metadata": {"managedFields": entries}}, "helm") == other
 
 
 def config_map(namespace: str, **data: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from entryproxy.controller.helm.outcome import HelmError
 from entryproxy.controller.holders import Holder
 from entryproxy.controller.manifests import Manifests
 from entryproxy.controller.releases import list_releases
+from entryproxy.controller.seal import seal
 from entryproxy.kubernetes.client import ClusterClient, connect
 from entryproxy.kubernetes.errors import ApiError
 from entryproxy.model.objects import FINALIZER
@@ -260,6 +261,21 @@ async def test_success_that_the_history_does_not_tell(world: World) -> None:
     outcome = await world.run(back, helm=world.forgetful_helm(3, "pending-rollback"))
     assert outcome.reason == "RollbackFailed"
     assert "revision 3 is pending-rollback" in outcome.error
+
+
+async def test_nobody_can_record_what_was_left_pending(world: World) -> None:
+    """As a Helm that was frozen might when it goes on; our own uninstall goes on all the same."""
+    await world.install()
+    await world.run(UpgradeRelease(world.release("D2"), 1), helm=world.forgetful_helm(2, "pending-upgrade"))
+    path = f"/api/v1/namespaces/{world.namespace}/secrets/sh.helm.release.v1.{world.tenant}.v"
+    for number, revision in enumerate((await list_releases(world.client))[world.namespace, world.tenant], 1):
+        await seal(world.client, world.namespace, world.tenant, revision)
+        assert ("immutable" in world.cluster.api.get(f"{path}{number}")) == (number == 2)
+    with pytest.raises(Refused, match="field is immutable"):
+        world.cluster.api.patch(f"{path}2", {"data": {"release": "AAAA"}})
+    outcome = await world.run(UninstallRelease(world.tenant, world.namespace))
+    assert outcome.failed is None
+    assert not world.cluster.api.exists(f"{path}2")
 
 
 async def test_success_that_nothing_came_of(world: World) -> None:

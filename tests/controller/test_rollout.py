@@ -83,7 +83,7 @@ class Api:
     def __init__(self, **documents: Any) -> None:
         self._documents = documents
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str, **_: Any) -> bytes:
         found = self._documents.get(path.rpartition("/")[2])
         if found is None:
             raise ApiError(404, "NotFound", "not found")

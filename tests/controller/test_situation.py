@@ -44,7 +44,11 @@ DELETED, UNLABELLED, RELABELLED = holder(deleted_at=1.0), holder(label=""), hold
         (wanted(OFF, uid="u2"), (DELETED,), "remove", (DELETED,)),
         # Wanted again by a younger ConfigMap
         (wanted(uid="u2"), (DELETED,), "replace", (DELETED,)),
-        (wanted(uid="u2"), (holder(uid="u2"), UNLABELLED), "replace", (UNLABELLED,)),
+        (wanted(), (DELETED,), "replace", (DELETED,)),
+        # Nothing is taken from the ConfigMap in force because a copy of it is another tenant's, or deleted
+        (wanted(uid="u2"), (holder(uid="u2"), UNLABELLED), "disown", (UNLABELLED,)),
+        (wanted(uid="u2"), (holder(uid="u2"), RELABELLED), "disown", (RELABELLED,)),
+        (wanted(uid="u2"), (holder(uid="u2"), DELETED), "disown", (DELETED,)),
         # Hands off
         (wanted(OFF), (holder(),), "hand_over", (holder(),)),
         # The document can't be read, or another ConfigMap declares the tenant: nobody asked to take anything away

@@ -26,9 +26,10 @@ from entryproxy.provision.value_ownership import ONE_PER_NAMESPACE, RESERVED
 from entryproxy.settings import EdgeLimits, ServeSettings
 from entryproxy.telemetry.access_line import ConnectionText, HeadText, LineRenderer
 from entryproxy.telemetry.counters import WorkerReport
-from entryproxy.telemetry.exposition import Scrape, render
+from entryproxy.telemetry.exposition import render
 from entryproxy.telemetry.histogram import Histogram
 from entryproxy.telemetry.releases import ControllerReport, render_releases
+from entryproxy.telemetry.scrape import Scrape
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

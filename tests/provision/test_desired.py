@@ -24,9 +24,7 @@ GOLDEN = Golden(Path(__file__).parent / "golden")
 CHART = Chart(path="/charts/higress-core.tgz", version="2.2.1", digest="c0ffee")
 
 
-def desired(
-    document: dict[str, Any], chart: Chart = CHART, helm: str = "4.2.4", replicas: int | None = None
-) -> Desired:
+def desired(document: dict[str, Any], chart: Chart = CHART, helm: str = "4.2.4") -> Desired:
     return make_desired(
         "acme",
         msgspec.convert(document, TenantSpec),
@@ -35,7 +33,6 @@ def desired(
         entry_namespace="entry",
         chart=chart,
         helm_version=helm,
-        replicas=replicas,
     )
 
 
@@ -43,7 +40,7 @@ def desired(
 def test_golden(scenario: str, pytestconfig: pytest.Config) -> None:
     document = GOLDEN.input(scenario)
     chart = msgspec.structs.replace(CHART, is_umbrella=document.get("umbrella", False))
-    wanted = desired(document["tenant"], chart, replicas=document.get("running"))
+    wanted = desired(document["tenant"], chart)
     actual = yaml.safe_load(msgspec.json.encode(wanted))  # tuples as lists
     GOLDEN.check(scenario, actual, pytestconfig)
 

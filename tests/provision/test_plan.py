@@ -209,6 +209,10 @@ CASES: dict[str, Golden] = {
         desired(), observed("2 failed D2", "3 deployed D1", attempt=failing(seconds=0)),
         [upgrade(3)], "Upgrading", "Upgrading",
     ),
+    "rolled back, told to wait for longer than anybody waits": (
+        desired(), observed("2 failed D2", "3 deployed D1", attempt=failing(seconds=BACK_OFF_SECONDS_MAX + 1)),
+        [upgrade(3)], "Upgrading", "Upgrading",
+    ),
     "rolled back, spec changed": (
         desired("D3"), observed("2 failed D2", "3 deployed D1", attempt=failing()),
         [upgrade(3, "D3")], "Upgrading", "Upgrading",

@@ -10,6 +10,7 @@ from entryproxy.provision.values import (
     core_values,
     listeners,
     release_values,
+    scaled_deployment,
     shared_gateway_name,
     unprefixed,
     watched_namespace,
@@ -83,17 +84,17 @@ def test_own_values_win_and_the_spec_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("running", "least"),
-    [(None, 3), (1, 3), (6, 6), (50, 10)],
+    ("profile", "autoscaling", "scaled"),
+    [
+        ("prod", {}, "higress-gateway"),
+        ("prod", {"enabled": False}, ""),
+        ("dev", {}, ""),
+        ("dev", {"enabled": True}, "higress-gateway"),
+    ],
 )
-def test_turning_autoscaling_on_keeps_what_runs(running: int | None, least: int) -> None:
-    values = release_values("acme", ReleaseSpec(), umbrella=True, replicas=running)
-    assert at(values, "higress-core.gateway.autoscaling.minReplicas") == least
-
-
-def test_running_gateways_do_not_matter_without_autoscaling() -> None:
-    spec = ReleaseSpec(profile="dev")
-    assert release_values("acme", spec, umbrella=False, replicas=9) == release_values("acme", spec, umbrella=False)
+def test_who_decides_how_many_gateways_run(profile: Profile, autoscaling: dict[str, Any], scaled: str) -> None:
+    spec = ReleaseSpec(profile=profile, values={"gateway": {"autoscaling": autoscaling}})
+    assert scaled_deployment(core_values("acme", spec)) == scaled
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from entryproxy.model.secret import PrivateBytes
 from entryproxy.model.snapshot import Snapshot
 from entryproxy.model.tenant import Platform, Tenant
 from entryproxy.telemetry.counters import WorkerReport
-from entryproxy.telemetry.exposition import Scrape, render
+from entryproxy.telemetry.exposition import render
 from entryproxy.telemetry.histogram import Histogram
+from entryproxy.telemetry.scrape import Scrape
 
 KEY = b"nobody may read this"
 CONTRACT = {

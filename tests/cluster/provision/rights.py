@@ -9,6 +9,8 @@ import yaml
 from tests.cluster.cluster import Account, Cluster
 from tests.deploy.chart import template
 
+SHARED_NAMESPACES = ("commons", "lookout")
+"""What tenants may share or watch."""
 _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
@@ -22,7 +24,7 @@ class ControllerRights:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
-        values = {"controller": {"enabled": True}}
+        values = {"controller": {"enabled": True, "sharedNamespaces": list(SHARED_NAMESPACES)}}
         rendered = yaml.safe_load_all(template(values, f"entry-{namespace}", namespace))
         self.documents = _of_the_controller([one for one in rendered if one])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ import yaml
 
 from entryproxy.model.objects import FINALIZER, PROVISIONED_LABEL
 from tests.cluster.cluster import Cluster
+from tests.cluster.provision.conftest import RESYNC_SECONDS
 from tests.cluster.provision.kubelet import run_time_objects
 from tests.cluster.provision.listing import Identity, list_everything, wait_for_listing
 from tests.cluster.provision.place import SECONDS, Place
+from tests.cluster.provision.rights import SHARED_NAMESPACES
 from tests.cluster.provision.running import RunningController
 from tests.e2e.gateways import wait_until
 
@@ -22,11 +25,38 @@ RELEASE_NAME = "meta.helm.sh/release-name"
 READS = ("get", "list", "watch")
 
 
+@pytest.fixture(scope="module")
+def controller(place: Place) -> Iterator[RunningController]:
+    """One that lets tenants share and watch what the chart's policies let it write to."""
+    namespaces = ",".join(SHARED_NAMESPACES)
+    with place.controlled("--resync-seconds", str(RESYNC_SECONDS), "--shared-namespaces", namespaces) as controller:
+        yield controller
+
+
+@pytest.fixture
+def shared(cluster: Cluster) -> Iterator[str]:
+    """A namespace of which nothing else is left afterwards."""
+    yield from _open_namespace(cluster, SHARED_NAMESPACES[0])
+
+
+@pytest.fixture
+def watched(cluster: Cluster) -> Iterator[str]:
+    yield from _open_namespace(cluster, SHARED_NAMESPACES[1])
+
+
+def _open_namespace(cluster: Cluster, name: str) -> Iterator[str]:
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    path = f"/api/v1/namespaces/{name}"
+    cluster.api.delete(path)
+    wait_until(lambda: not cluster.api.exists(path), f"{name} stays", SECONDS)
+
+
 # -- isolation: class
 
 
-def test_a_watched_namespace_is_read_and_no_other(place: Place, cluster: Cluster) -> None:
-    watched, other = cluster.new_namespace("watched"), cluster.new_namespace("other")
+def test_a_watched_namespace_is_read_and_no_other(place: Place, cluster: Cluster, watched: str) -> None:
+    other = cluster.new_namespace("other")
     before = list_everything(cluster)
     values = {"global": {"watchNamespace": watched}}
     place.provision("watching", release={"profile": "dev", "isolation": "class", "values": values})
@@ -75,10 +105,7 @@ def arguments(cluster: Cluster, namespace: str, deployment: str) -> list[str]:
 # -- isolation: shared
 
 
-def test_two_share_a_namespace_and_leave_it_one_by_one(
-    place: Place, cluster: Cluster, controller: RunningController
-) -> None:
-    shared = cluster.new_namespace("shared")
+def test_two_share_a_namespace_and_leave_it_one_by_one(place: Place, cluster: Cluster, shared: str) -> None:
     theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": shared}}
     cluster.api.create(theirs)
     before = list_everything(cluster)
@@ -118,6 +145,17 @@ def share(place: Place, tenant: str, namespace: str) -> None:
         gateway={"namespace": namespace, "service": f"{tenant}-gateway"},
         release={"profile": "dev", "isolation": "shared"},
     )
+
+
+def test_only_what_the_operator_opened_is_shared(place: Place, cluster: Cluster) -> None:
+    closed = cluster.new_namespace("closed")
+    before = list_everything(cluster)
+    share(place, "intruding", closed)
+    refused = place.wait_for("intruding", "Failed")
+    assert (refused.reason, refused.message.partition(":")[0]) == ("NamespaceNotShared", "gateway.namespace")
+    place.remove("configmaps", "intruding")
+    place.wait_until_gone("intruding")
+    assert list_everything(cluster) == before
 
 
 def owner_of_config(cluster: Cluster, namespace: str) -> str:

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +18,7 @@ from entryproxy.model.status import TenantStatus
 from tests.charts import chart
 from tests.cluster.cluster import Cluster
 from tests.cluster.operators import Operator
+from tests.cluster.provision.cases import CASES, DEV, OLD, OLD_CLASS, OLD_RELEASE, PIONEER, UMBRELLA
 from tests.cluster.provision.kubelet import Kubelet
 from tests.cluster.provision.listing import Identity, list_everything
 from tests.cluster.provision.place import SECONDS, Place
@@ -27,132 +27,6 @@ from tests.e2e.gateways import wait_until
 from tests.support import require_tool
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
-
-PIONEER = "pioneer"
-"""A tenant that is there before all others, and has the Gateway API."""
-OLD = "old-times"
-"""A namespace that somebody else made, with a release of Helm in it that somebody else installed."""
-OLD_RELEASE = "bygone"
-OLD_CLASS = "antique"
-UMBRELLA = "umbrella"
-LONG = "a" * 39
-"""As long as ids may be: the chart's longest label just has room for it."""
-
-_DEV: Mapping[str, Any] = {"profile": "dev"}
-
-
-def _with(values: Mapping[str, Any], **release: Any) -> dict[str, Any]:
-    return {"release": {**_DEV, **release, "values": values}}
-
-
-def _within(namespace: str, **release: Any) -> dict[str, Any]:
-    return {"gateway": {"namespace": namespace}, "release": {**_DEV, **release}}
-
-
-def _shared(tenant: str, namespace: str) -> dict[str, Any]:
-    return {
-        "gateway": {"namespace": namespace, "service": f"{tenant}-gateway"},
-        "release": {**_DEV, "isolation": "shared"},
-    }
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """spec: what the tenant asks for. reason: of the refusal; words: which its message has, the field above all.
-    mended: what it asks for instead; None for those that stay as they are."""
-
-    spec: Mapping[str, Any]
-    reason: str
-    words: tuple[str, ...]
-    mended: Mapping[str, Any] | None = None
-
-
-CASES: Mapping[str, Case] = {
-    # -- somebody else's
-    OLD_CLASS: Case(spec={}, reason="ClassTaken", words=("IngressClass antique", f"{OLD}/{OLD_RELEASE}", "tenant id")),
-    OLD_RELEASE: Case(
-        spec=_shared(OLD_RELEASE, OLD), reason="NotOurs", words=("gateway.namespace", f"release {OLD}/{OLD_RELEASE}")
-    ),
-    "squatter": Case(spec=_within(OLD), reason="NotOurs", words=("gateway.namespace", f"Namespace {OLD}"), mended={}),
-    "lodger": Case(
-        spec=_within(f"{PIONEER}-gateway"),
-        reason="NotOurs",
-        words=("gateway.namespace", f"Namespace {PIONEER}-gateway"),
-    ),
-    "peeper": Case(
-        spec=_with({"global": {"watchNamespace": f"{PIONEER}-gateway"}}, isolation="class"),
-        reason="NamespaceTaken",
-        words=("release.values.global.watchNamespace", PIONEER),
-    ),
-    "second-api": Case(
-        spec={"release": {**_DEV, "gatewayAPI": True}},
-        reason="GatewayApiTaken",
-        words=("release.gatewayAPI", PIONEER),
-        mended={},
-    ),
-    # -- values
-    "misspelt": Case(
-        spec=_with({"gateway": {"replica": 2}}),
-        reason="InvalidValue",
-        words=("release.values.gateway.replica:", "do you mean gateway.replicas?"),
-        mended=_with({"gateway": {"replicas": 2}}),
-    ),
-    "prefixed": Case(
-        spec=_with({"higress-core": {"gateway": {"replicas": 2}}}),
-        reason="InvalidValue",
-        words=("release.values.higress-core:", "leave this prefix out"),
-    ),
-    "unprefixed": Case(
-        spec=_with({"gateway": {"replicas": 2}}, chart=UMBRELLA),
-        reason="InvalidValue",
-        words=("release.values.gateway:", "write it as higress-core.gateway"),
-        mended=_with({"higress-core": {"gateway": {"replicas": 2}}}, chart=UMBRELLA),
-    ),
-    "reserved": Case(
-        spec=_with({"gateway": {"hostNetwork": True}, "global": {"ingressClass": "higress"}}),
-        reason="ReservedValue",
-        words=("release.values.gateway.hostNetwork:", "release.values.global.ingressClass:"),
-    ),
-    # -- sizes and names
-    LONG: Case(
-        spec=_within(f"{LONG}-gateways"),
-        reason="NameTooLong",
-        words=("release.values.gateway.name", f'"{LONG}-gateways-higress-gateway"', "64 characters"),
-        mended={},
-    ),
-    "cramped": Case(  # 1.2 cores would do without a rollout
-        spec={"namespace": {"quota": {"cpu": "2"}}},
-        reason="QuotaTooSmall",
-        words=("namespace.quota.cpu", "needs 2200m", "gives 2"),
-        mended={"namespace": {"quota": {"cpu": "2200m"}}},
-    ),
-    # -- charts
-    "chartless": Case(
-        spec={"release": {**_DEV, "chart": "nonesuch"}},
-        reason="ChartUnavailable",
-        words=("release.chart", "nonesuch"),
-        mended={},
-    ),
-    "too-new": Case(
-        spec={"release": {**_DEV, "version": "9.9.9"}}, reason="ChartUnavailable", words=("release.chart", "9.9.9")
-    ),
-    "escaping": Case(
-        spec={"release": {**_DEV, "chart": "../outside"}},
-        reason="ChartUnavailable",
-        words=("release.chart", "../outside"),
-    ),
-    "alien": Case(
-        spec={"release": {**_DEV, "chart": "alien"}}, reason="UnknownChart", words=("release.chart", "gateway")
-    ),
-    # -- places
-    "nowhere": Case(
-        spec={"release": {**_DEV, "isolation": "shared"}}, reason="NamespaceMissing", words=("gateway.namespace",)
-    ),
-    "homeless": Case(
-        spec=_shared("homeless", "not-there"), reason="NamespaceMissing", words=("gateway.namespace", "not-there")
-    ),
-    "royal": Case(spec=_within("kube-system"), reason="ReservedNamespace", words=("gateway.namespace", "kube-system")),
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -173,7 +47,7 @@ def furnished(place: Place, cluster: Cluster, kubelet: Kubelet, controller: Runn
     values = {"global.ingressClass": OLD_CLASS, "global.enableGatewayAPI": "false", "gateway.service.type": "ClusterIP"}
     own = [option for key, value in values.items() for option in ("--set", f"{key}={value}")]
     cluster.helm("install", OLD_RELEASE, str(chart()), "-n", OLD, "--create-namespace", "--skip-crds", *own)
-    place.provision(PIONEER, release={**_DEV, "gatewayAPI": True})
+    place.provision(PIONEER, release={**DEV, "gatewayAPI": True})
     place.wait_for(PIONEER, "Ready")
     namespace = f"/apis/apps/v1/namespaces/{OLD}/deployments/higress-controller"
     wait_until(lambda: cluster.api.get(namespace)["status"].get("availableReplicas") == 1, "not settled", SECONDS)

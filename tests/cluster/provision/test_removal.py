@@ -43,6 +43,27 @@ def test_nothing_but_its_configmap_is_left_of_a_tenant_that_lost_its_label(place
     place.remove("configmaps", "unlabelled")
 
 
+def test_a_copy_of_a_tenants_configmap_takes_nothing_with_it(place: Place, cluster: Cluster) -> None:
+    """Finalizer, label and status are copied as well: once into another tenant's, once by mistake, and deleted."""
+    place.provision("original")
+    place.wait_for("original", "Ready", revision=1)
+    copied = cluster.api.get(place.path("configmaps", "original"))
+    marks = {key: copied["metadata"][key] for key in ("labels", "annotations", "finalizers")}
+    for name in ("another", "mistake"):
+        labels = {**marks["labels"], LABEL: name if name == "another" else "original"}
+        metadata = {**marks, "name": name, "namespace": place.namespace, "labels": labels}
+        cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": copied["data"]})
+    place.remove("configmaps", "mistake")
+    place.wait_until_gone("mistake")
+    wait_until(lambda: place.history("another") == [(1, "deployed")], "another is never installed", SECONDS)
+    place.wait_for("original", "Ready", revision=1)
+    assert place.history("original") == [(1, "deployed")]
+    for name in ("another", "original"):
+        place.remove("configmaps", name)
+    for name in ("another", "original"):
+        place.wait_until_gone(name)
+
+
 def test_a_tenant_that_is_removed_while_no_controller_runs(
     place: Place, cluster: Cluster, controller: RunningController
 ) -> None:

@@ -1,0 +1,150 @@
+"""From settings to the end of the process, with the real Helm and the real API server."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entryproxy.controller.main import LEASE, StartError, preview, run
+from entryproxy.settings import ControllerSettings
+from tests.cluster.api import ApiError
+from tests.cluster.cluster import Cluster
+from tests.cluster.operators import LABEL
+from tests.cluster.provision.running import CHART, Charts
+from tests.e2e.gateways import wait_until
+from tests.support import require_tool
+
+STOP_SECONDS_MAX = 30
+
+
+@pytest.fixture
+def settings(cluster: Cluster, namespace: str, tmp_path: Path) -> ControllerSettings:
+    """That work."""
+    charts = Charts(tmp_path)
+    return ControllerSettings(
+        namespace=namespace,
+        kubeconfig=str(cluster.admin_kubeconfig),
+        helm=require_tool("helm"),
+        work_dir=str(tmp_path / "work"),
+        chart=CHART,
+        chart_version=charts.version,
+        charts_dir=str(charts.folder),
+        admin_bind="127.0.0.1",
+        admin_port=0,
+    )
+
+
+# -- what can't be begun
+
+
+def test_no_helm() -> None:
+    with pytest.raises(StartError, match="Helm isn't here: 'no-such-helm' is no program"):
+        run(ControllerSettings(helm="no-such-helm"))
+
+
+def test_a_program_that_is_no_helm(settings: ControllerSettings, tmp_path: Path) -> None:
+    program = tmp_path / "helm"
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o755)
+    with pytest.raises(StartError):
+        run(dataclasses.replace(settings, helm=str(program)))
+
+
+def test_no_cluster(settings: ControllerSettings, tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="nowhere"):
+        run(dataclasses.replace(settings, kubeconfig=str(tmp_path / "nowhere")))
+
+
+def test_a_folder_that_cannot_be_used(settings: ControllerSettings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="can't be used: Not a directory"):
+        run(dataclasses.replace(settings, work_dir=str(tmp_path / "file" / "work")))
+
+
+def test_a_port_that_is_taken(settings: ControllerSettings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(StartError, match="can't listen: "):
+            run(dataclasses.replace(settings, admin_port=taken.getsockname()[1]))
+
+
+# -- a preview
+
+
+def test_a_preview_writes_nothing(cluster: Cluster, namespace: str, settings: ControllerSettings) -> None:
+    declare(cluster, namespace, "platform", "system", {"settings.yaml": "systemDomain: aigw.example.com"})
+    for name, document in (("preview-a", "release: {profile: dev}"), ("preview-b", "release: {chart: none}")):
+        declare(cluster, namespace, name, name, {"tenant.yaml": document})
+    rounds = preview(settings)
+    assert list(rounds) == ["preview-a", "preview-b"]
+    assert rounds["preview-a"].plan.phase == "Provisioning"
+    assert rounds["preview-a"].plan.actions
+    assert (rounds["preview-b"].plan.phase, rounds["preview-b"].plan.reason) == ("Failed", "ChartUnavailable")
+    metadata = cluster.api.get(f"/api/v1/namespaces/{namespace}/configmaps/preview-a")["metadata"]
+    assert "finalizers" not in metadata
+    assert "annotations" not in metadata
+    assert lease(cluster, namespace) is None
+
+
+# -- a life
+
+
+@pytest.fixture
+def process(settings: ControllerSettings) -> Iterator[subprocess.Popen[str]]:
+    """Without a name of its own."""
+    code = "import json, sys; from entryproxy.controller.main import run; from entryproxy.settings import *; "
+    code += "run(ControllerSettings(**json.loads(sys.argv[1])))"
+    fields = {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}
+    one = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code, json.dumps(fields)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ,
+    )
+    yield one
+    one.kill()
+    one.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_the_lease_is_given_back(
+    cluster: Cluster, namespace: str, process: subprocess.Popen[str], number: signal.Signals
+) -> None:
+    wait_until(lambda: bool(holder(cluster, namespace)) or process.poll() is not None, "the lease isn't taken", 30)
+    assert holder(cluster, namespace) == socket.gethostname()
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=STOP_SECONDS_MAX)
+    assert process.returncode == 0, output
+    assert "leaves" in output
+    assert "Traceback" not in output
+    assert holder(cluster, namespace) == ""
+
+
+def declare(cluster: Cluster, namespace: str, name: str, tenant: str, data: dict[str, str]) -> None:
+    metadata = {"name": name, "namespace": namespace, "labels": {LABEL: tenant}}
+    cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
+def lease(cluster: Cluster, namespace: str) -> Any:
+    try:
+        return cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}")
+    except ApiError as error:
+        assert error.status == 404
+        return None
+
+
+def holder(cluster: Cluster, namespace: str) -> str:
+    found = lease(cluster, namespace)
+    return str(found["spec"].get("holderIdentity", "")) if found else ""
