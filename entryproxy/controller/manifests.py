@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from entryproxy.controller.drift import Drift
+from entryproxy.controller.helm.command import DESCRIPTION, HELM_ROLLBACK
 from entryproxy.controller.metadata import list_metadata, together
 from entryproxy.controller.payload import (
     HELM,
@@ -20,6 +21,7 @@ from entryproxy.controller.payload import (
     SECRET_BYTES_MAX,
     Manifest,
     ParseDocuments,
+    Payload,
     PayloadError,
     as_helm_applies,
     objects_of,
@@ -56,6 +58,7 @@ class Manifests:
         self._parse_documents = parse_documents
         self._drift = Drift(client)
         self._known: dict[ReleaseName, _Known] = {}
+        self._made: dict[ReleaseName, tuple[int, float, bool]] = {}
 
     async def missing(self, release: str, namespace: str, revision: Revision) -> tuple[Reference, ...]:
         """Objects of a deployed revision that aren't there or differ, in the manifest's order.
@@ -82,6 +85,21 @@ class Manifests:
             await self._verify(known, new, manifests)
         return tuple(each for each in known.references if each not in known.versions)
 
+    async def is_by_hand(self, release: str, namespace: str, revision: Revision) -> bool:
+        """Whether somebody made it with Helm itself: our digest is handed on from revision to revision, and so stands
+        on what has other values, and none of its rights narrowed. A roll-back brings back what was ours. Raises
+        ApiError."""
+        name, identity = (namespace, release), (revision.number, revision.created)
+        known = self._made.get(name)
+        if known is None or known[:2] != identity:
+            try:
+                description = (await self._read(release, namespace, revision.number)).description
+            except PayloadError:  # which `missing` tells of
+                return False
+            is_ours = description.startswith((DESCRIPTION, HELM_ROLLBACK))
+            known = self._made[name] = (*identity, not is_ours)
+        return known[2]
+
     async def repair(self, release: str, namespace: str, revision: int, references: Iterable[Reference]) -> None:
         """Apply these objects again as the revision has them, as Helm would. Every one is tried; raises the first
         ApiError."""
@@ -102,15 +120,15 @@ class Manifests:
 
     def forget(self, release: str) -> None:
         """No release of this name is looked at any more."""
-        for name in [each for each in self._known if each[1] == release]:
-            del self._known[name]
+        for known in (self._known, self._made):
+            for name in [each for each in known if each[1] == release]:
+                del known[name]
 
     async def _load(self, release: str, namespace: str, revision: int) -> _Manifests:
         """Complete objects by reference, without those of a kind that the cluster hasn't got any more. Raises
         PayloadError, ApiError."""
-        path = object_path("v1", "Secret", namespace, f"sh.helm.release.v1.{release}.v{revision}")
-        secret = await self._client.get(path, bytes_max=SECRET_BYTES_MAX)
-        objects = objects_of(unpack(secret, release, namespace, revision), self._parse_documents)
+        payload = await self._read(release, namespace, revision)
+        objects = objects_of(payload.manifest, self._parse_documents)
         found: _Manifests = {}
         for each in objects:
             try:
@@ -122,6 +140,11 @@ class Manifests:
             complete = as_helm_applies(each, release, namespace, is_namespaced=resource.is_namespaced)
             found[reference_of(complete)] = complete
         return found
+
+    async def _read(self, release: str, namespace: str, revision: int) -> Payload:
+        """Raises PayloadError, ApiError."""
+        path = object_path("v1", "Secret", namespace, f"sh.helm.release.v1.{release}.v{revision}")
+        return unpack(await self._client.get(path, bytes_max=SECRET_BYTES_MAX), release, namespace, revision)
 
     async def _versions(self, references: tuple[Reference, ...]) -> dict[Reference, str]:
         """The resourceVersion of those that are there. One whose marks were taken away counts as gone: it is not

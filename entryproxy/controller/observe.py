@@ -109,7 +109,7 @@ class Observer:
             target = msgspec.structs.replace(target, last_namespace="")
         releases = await self._releases(target, own)
         where = _found_in(target, releases, own)
-        revisions = releases[where] if where else ()
+        revisions = await self._told_apart(target, where, releases[where] if where else ())
         namespace = objects.pop(Reference(*NAMESPACE, "", _home(target, where, own)), None)
         return Observed(
             namespace=namespace,
@@ -151,6 +151,17 @@ class Observer:
         places = [one for one in dict.fromkeys(places) if one]
         found = await together(*(list_releases(self._client, place) for place in places))
         return {place: some.get((place, target.release_name), ()) for place, some in zip(places, found, strict=True)}
+
+    async def _told_apart(self, target: Target, where: str, revisions: tuple[Revision, ...]) -> tuple[Revision, ...]:
+        """A deployed revision that somebody made by hand has no digest of ours, whatever its label says."""
+        if target.is_going or not revisions or is_foreign(revisions):
+            return revisions
+        *older, highest = revisions
+        if highest.status != "deployed" or not highest.digest:
+            return revisions
+        if not await self._manifests.is_by_hand(target.release_name, where, highest):
+            return revisions
+        return (*older, msgspec.structs.replace(highest, digest=""))
 
     async def _missing(self, target: Target, where: str, revisions: tuple[Revision, ...]) -> tuple[Reference, ...]:
         if target.desired is None or not _is_kept(target, where, revisions) or revisions[-1].status != "deployed":

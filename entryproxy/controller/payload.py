@@ -49,11 +49,23 @@ class _Secret(msgspec.Struct):
     data: _Data
 
 
+class Payload(msgspec.Struct, frozen=True):
+    """What a revision's Secret says. manifest: YAML documents, without hooks; description: of what made it."""
+
+    manifest: str
+    description: str
+
+
+class _Info(msgspec.Struct):
+    description: str = ""
+
+
 class _Release(msgspec.Struct):
     name: str
     namespace: str
     version: int
     manifest: str
+    info: _Info = msgspec.field(default_factory=_Info)
 
 
 class _Metadata(msgspec.Struct):
@@ -74,8 +86,8 @@ _decode_secret = any_depth(msgspec.json.Decoder(_Secret).decode)
 _decode_release = any_depth(msgspec.json.Decoder(_Release).decode)
 
 
-def unpack(secret: bytes, release: str, namespace: str, revision: int) -> str:
-    """The manifest (YAML documents, without hooks) of a revision, from its Secret as the API server gives it.
+def unpack(secret: bytes, release: str, namespace: str, revision: int) -> Payload:
+    """Of a revision, from its Secret as the API server gives it.
 
     Base64 twice, gzip, JSON: Helm 4, pkg/storage/driver/util.go. Raises PayloadError, also for another revision's.
     """
@@ -89,7 +101,7 @@ def unpack(secret: bytes, release: str, namespace: str, revision: int) -> str:
         raise PayloadError("It holds no release in JSON") from None
     if (said.name, said.namespace, said.version) != (release, namespace, revision):
         raise PayloadError("It holds another release or revision than it is named for")
-    return said.manifest
+    return Payload(said.manifest, said.info.description)
 
 
 def _inflate(packed: bytes) -> bytes:

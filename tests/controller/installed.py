@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from entryproxy.controller.drift import Drift
+from entryproxy.controller.helm.command import DESCRIPTION
 from entryproxy.controller.own_objects import FIELD_MANAGER
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.credentials import load_credentials
@@ -111,7 +112,7 @@ class Installed:
         self.cluster.helm(
             *("upgrade", "--install", self.tenant, str(chart()), "--namespace", namespace or self.namespace),
             *("--skip-crds", "--force-conflicts", "--server-side=true"),
-            *(["--labels", f"{DIGEST_LABEL}={digest}"] if digest else []),
+            *(["--labels", f"{DIGEST_LABEL}={digest}", "--description", DESCRIPTION] if digest else []),
             *(part for one in values for part in ("--set", one)),
         )
 

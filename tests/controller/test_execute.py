@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from entryproxy.config.manifests import parse_documents
@@ -266,16 +267,19 @@ async def test_success_that_the_history_does_not_tell(world: World) -> None:
 async def test_nobody_can_record_what_was_left_pending(world: World) -> None:
     """As a Helm that was frozen might when it goes on; our own uninstall goes on all the same."""
     await world.install()
-    await world.run(UpgradeRelease(world.release("D2"), 1), helm=world.forgetful_helm(2, "pending-upgrade"))
-    path = f"/api/v1/namespaces/{world.namespace}/secrets/sh.helm.release.v1.{world.tenant}.v"
-    for number, revision in enumerate((await list_releases(world.client))[world.namespace, world.tenant], 1):
-        await seal(world.client, world.namespace, world.tenant, revision)
-        assert ("immutable" in world.cluster.api.get(f"{path}{number}")) == (number == 2)
+    path = f"/api/v1/namespaces/{world.namespace}/secrets/sh.helm.release.v1.{world.tenant}.v1"
+    (deployed,) = (await list_releases(world.client))[world.namespace, world.tenant]
+    await seal(world.client, world.namespace, world.tenant, deployed)
+    assert "immutable" not in world.cluster.api.get(path)
+    pending = msgspec.structs.replace(deployed, status="pending-install")
+    await seal(world.client, world.namespace, world.tenant, pending)
     with pytest.raises(Refused, match="field is immutable"):
-        world.cluster.api.patch(f"{path}2", {"data": {"release": "AAAA"}})
+        world.cluster.api.patch(path, {"data": {"release": "AAAA"}})
     outcome = await world.run(UninstallRelease(world.tenant, world.namespace))
     assert outcome.failed is None
-    assert not world.cluster.api.exists(f"{path}2")
+    assert not world.cluster.api.exists(path)
+    await seal(world.client, world.namespace, world.tenant, pending)
+    assert not world.cluster.api.exists(path)
 
 
 async def test_success_that_nothing_came_of(world: World) -> None:

@@ -14,6 +14,7 @@ from entryproxy.config.manifests import parse_documents
 from entryproxy.controller.payload import (
     OBJECTS_MAX,
     PAYLOAD_BYTES_MAX,
+    Payload,
     PayloadError,
     as_helm_applies,
     objects_of,
@@ -32,13 +33,14 @@ def packed(**changes: object) -> bytes:
     return gzip.compress(json.dumps({**RELEASE, "chart": {"templates": []}, **changes}).encode())
 
 
-def read(body: bytes) -> str:
+def read(body: bytes) -> Payload:
     return unpack(body, "one", "ns", 3)
 
 
 def test_the_manifest_comes_out() -> None:
-    assert read(secret(packed())) == "kind: X"
-    assert read(secret(packed(manifest="x" * 5_000_000))) == "x" * 5_000_000
+    assert read(secret(packed())) == Payload("kind: X", "")
+    assert read(secret(packed(info={"description": "Upgrade complete"}))).description == "Upgrade complete"
+    assert read(secret(packed(manifest="x" * 5_000_000))).manifest == "x" * 5_000_000
 
 
 @pytest.mark.parametrize(

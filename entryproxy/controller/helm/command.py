@@ -19,6 +19,10 @@ HISTORY_REVISIONS_MAX = 5
 REPOSITORY = "charts"
 """What Helm's configuration calls the HTTP repository. Its URL is in that private file only, never in arguments."""
 
+DESCRIPTION = "entryproxy"
+"""How the description of a revision of ours begins: unlike labels, it isn't handed on to what others make."""
+HELM_ROLLBACK = "Rollback to "
+
 
 def version() -> list[str]:
     """Prints `v4.2.4`, without a line's end."""
@@ -43,6 +47,7 @@ def upgrade(
         *_applying(release.namespace, timeout_seconds),
         *_narrowing(release, refusal_file),
         f"--labels={DIGEST_LABEL}={release.digest}",
+        f"--description={DESCRIPTION} {release.digest}",
         "--hide-notes",
         "--",
         release.name,

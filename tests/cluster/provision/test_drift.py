@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.charts import chart
 from tests.cluster.api import ApiError
 from tests.cluster.cluster import Cluster
 from tests.cluster.provision.place import SECONDS, Place
@@ -224,3 +225,21 @@ class undoing:  # noqa: N801 - reads as a verb
             if is_as(self._cluster, self._path, wanted):
                 self._cluster.api.patch(self._path, self._edit)
                 self._count += 1
+
+
+def test_what_is_upgraded_by_hand_is_upgraded_back(place: Place, controller: RunningController) -> None:
+    """Helm hands our digest on to such a revision, and narrows none of its rights."""
+    tenant, namespace = "handmade", "handmade-gateway"
+    role = f"{_RBAC}/clusterroles/higress-controller-{namespace}"
+    place.provision(tenant)
+    place.wait_for(tenant, "Ready", revision=1)
+    narrow = place.cluster.api.get(role)["rules"]
+    place.cluster.helm(
+        *("upgrade", tenant, str(chart()), "--namespace", namespace, "--reuse-values", "--skip-crds"),
+        *("--force-conflicts", "--set", "gateway.replicas=4"),
+    )
+    assert place.cluster.api.get(role)["rules"] != narrow
+    wait_until(lambda: place.history(tenant)[-1] == (3, "deployed"), "not upgraded back", SECONDS)
+    place.wait_for(tenant, "Ready", revision=3)
+    assert place.cluster.api.get(role)["rules"] == narrow
+    assert place.values(tenant)["gateway"]["replicas"] == 1

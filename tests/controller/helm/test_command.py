@@ -43,6 +43,7 @@ def test_upgrade() -> None:
         "--timeout=120s",
         *NARROWING,
         f"--labels=entryproxy.higress.io/digest={'f' * 63}",
+        f"--description=entryproxy {'f' * 63}",
         "--hide-notes",
         "--",
         "tenant1",
