@@ -55,6 +55,7 @@ class Controller:
     ) -> None:
         self._client = client
         self._settings = settings
+        self._report = report
         self._queue = WorkQueue()
         recorder = EventRecorder(client)
         self._tenants = Tenants(source, parse_yaml, self._on_change, self._on_findings)
@@ -147,11 +148,12 @@ class Controller:
                 self._queue.done(tenant)
 
     def _on_change(self, touched: Set[str]) -> None:
-        """Others of a shared namespace have to know as well who is there."""
+        """Others of a shared namespace have to know as well who is there. Somebody's change is urgent; those who are
+        new, perhaps hundreds, wait until those before them have been seen through."""
         if not self.is_complete:
             return
         for tenant in touched:
-            self._queue.add(tenant, is_urgent=True)
+            self._queue.add(tenant, is_urgent=tenant in self._report.releases)
         for one in self._tenants.by_id.values():
             if one.wants_release and one.spec.release is not None and one.spec.release.isolation == "shared":
                 self._queue.add(one.tenant)

@@ -35,6 +35,7 @@ _REFUSED_KINDS = {
     "storage.k8s.io": frozenset({"StorageClass", "CSIDriver", "CSINode", "VolumeAttachment"}),
 }
 """Objects of the whole cluster, beside those of CLUSTER_GROUPS."""
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _RELEASE_SECRET = "sh.helm.release."  # noqa: S105 – how names of Helm's own Secrets begin
 
 
@@ -126,6 +127,8 @@ class _Release:
             raise one.refuse(f"the namespace {one.namespace} is watched only")
         if (one.group, one.kind) == ("", "Secret") and _is_history(one):
             raise one.refuse("only Helm itself may write the history of releases")
+        if one.kind == "IngressClass" and _mapping(one.body["metadata"], "annotations").get(_DEFAULT_CLASS) == "true":
+            raise one.refuse("as the default class it would take Ingresses of every tenant that name none")
         if (one.group, one.kind) == ("", "Service") and (field := _leads_elsewhere(one)):
             raise one.refuse(f"with {field} it would take, or send, traffic that isn't the tenant's")
 

@@ -60,6 +60,9 @@ def binding(
     }
 
 
+AS_DEFAULT = {"annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}
+
+
 def plain(api_version: str, kind: str, name: str = "x", **body: Any) -> dict[str, Any]:
     metadata = {"name": name, **body.pop("metadata", {})}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
@@ -190,6 +193,7 @@ def test_the_shared_configuration_belongs_to_one_release() -> None:
         (role(SECRETS, name="mine", namespace="apps"), "two of this name"),
         (plain("v1", "Service", spec={"externalIPs": ["10.96.0.10"]}), "Service x: with externalIPs"),
         (plain("v1", "Service", spec={"type": "ExternalName", "externalName": "a"}), "with type ExternalName"),
+        (plain("networking.k8s.io/v1", "IngressClass", metadata=AS_DEFAULT), "IngressClass x: as the default class"),
         ({"kind": "ConfigMap"}, "not an object"),
         ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x"}}, "not an object"),
         ([], "not an object"),
