@@ -36,7 +36,7 @@ RUN platform=$(dpkg --print-architecture) \
     esac \
  && python -c 'import sys; from urllib.request import urlretrieve; urlretrieve(sys.argv[1], "helm.tar.gz")' \
       "$HELM_URL/helm-v$HELM_VERSION-linux-$platform.tar.gz" \
- && echo "$sum  helm.tar.gz" | sha256sum --check --strict - \
+ && echo "$sum  helm.tar.gz" > helm.sum && sha256sum --check --strict helm.sum \
  && tar -xzf helm.tar.gz --strip-components=1 --no-same-owner "linux-$platform/helm" "linux-$platform/LICENSE"
 
 FROM ${PYTHON}

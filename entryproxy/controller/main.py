@@ -10,8 +10,8 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -156,8 +156,7 @@ async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
     program = shutil.which(settings.helm)  # absolute only if PATH is
     if program is None:
         raise StartError(f"Helm isn't here: {settings.helm!r} is no program (--helm says which one)")
-    with tempfile.TemporaryDirectory(prefix="entryproxy-controller-") as temporary:
-        folder = Path(settings.work_dir or temporary).resolve()  # noqa: ASYNC240 - once, at the start
+    with _work_folder(settings) as folder:
         try:
             kubeconfig = helm_kubeconfig(folder / "kube", settings.kubeconfig, settings.context)
             limits = Limits(
@@ -183,6 +182,16 @@ async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
                 plain_http=settings.chart_plain_http,
             )
             yield _Parts(settings, client, helm, charts, ControllerReport())
+
+
+@contextmanager
+def _work_folder(settings: ControllerSettings) -> Iterator[Path]:
+    """The operator's own, which keeps fetched charts, or a temporary one."""
+    if settings.work_dir:
+        yield Path(settings.work_dir).resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="entryproxy-controller-") as temporary:
+        yield Path(temporary).resolve()
 
 
 def _elector(client: ClusterClient, settings: ControllerSettings, identity: str) -> Elector:

@@ -21,6 +21,7 @@ from entryproxy.provision.state import HELM_STATUSES, DesiredRelease
 
 SUPPORTED = "4.2."
 """Flags, words of errors and the recovery of broken releases were seen with this series of Helm."""
+_FETCH_SECONDS_MAX = 30
 _QUICK_SECONDS_MAX = 30
 """For what asks no API server."""
 
@@ -130,7 +131,7 @@ class Helm:
         configuration.parent.mkdir(mode=0o700, exist_ok=True)
         with self._private_file(repositories_file(command.REPOSITORY, url), ".yaml") as file:
             file.rename(configuration)
-        done = await self._complete(command.update_repository(), self._limits.operation_seconds)
+        done = await self._complete(command.update_repository(), self._fetch_seconds)
         if done.returncode != 0:
             reason = done.stdout.decode(errors="replace").partition("\n\t")[2].partition("\n")[0]
             raise HelmError("unreachable", f"the repository {public_url(url)} can't be read: {clean(reason)}")
@@ -139,8 +140,13 @@ class Helm:
     async def pull(self, chart: str, version: str, target_folder: Path, *, plain_http: bool = False) -> Path:
         """Fetch a packed chart into `target_folder`, which is there and empty. Of an HTTP repository neither the file's
         digest nor its name and version have been checked; plain_http is for registries."""
-        await self._operate(command.pull(chart, version, target_folder, plain_http=plain_http))
+        await self._operate(command.pull(chart, version, target_folder, plain_http=plain_http), self._fetch_seconds)
         return _packed_in(target_folder)
+
+    @property
+    def _fetch_seconds(self) -> float:
+        """Whoever waits for a chart keeps others from being looked at."""
+        return min(self._limits.operation_seconds, _FETCH_SECONDS_MAX)
 
     async def _operate(self, arguments: Sequence[str], seconds: float | None = None) -> Completed:
         await self.version()
