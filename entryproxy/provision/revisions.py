@@ -26,8 +26,8 @@ from entryproxy.provision.actions import (
 )
 from entryproxy.provision.state import DesiredRelease, Observed, Revision
 
-POLL_SECONDS = 5.0
-"""How long to wait for something that nobody may tell us of: a gateway's start, a namespace's end, our own child."""
+POLL_SECONDS = 2.0
+"""How long to wait for something that nobody tells us of, such as a namespace's end."""
 BACK_OFF_SECONDS_MAX = 600.0
 """The longest wait of all: a person who has mended something elsewhere waits no longer."""
 
@@ -121,11 +121,17 @@ def _keep(release: DesiredRelease, revisions: _Revisions, observed: Observed, no
         return _stalled(release, revisions, observed, now)
     if not observed.is_gateway_ready:
         message = f"Revision {highest.number} is deployed; its gateway isn't available yet."
-        return Plan(phase="Provisioning", reason="GatewayNotReady", message=message, next_at=now + POLL_SECONDS)
+        return Plan(phase="Provisioning", reason="GatewayNotReady", message=message, next_at=_soon(now, highest))
     if not rollout.is_complete:
         message = f"Revision {highest.number} is deployed; its pods take the place of the older ones."
-        return Plan(phase="Upgrading", reason="RollingOut", message=message, next_at=now + POLL_SECONDS)
+        return Plan(phase="Upgrading", reason="RollingOut", message=message, next_at=_soon(now, highest))
     return Plan(phase="Ready", reason="Ready", message=f"Revision {highest.number} is deployed and serves.")
+
+
+def _soon(now: float, revision: Revision) -> float:
+    """When to look again for pods that come up: often at first, and of hundreds of tenants at once not all the time."""
+    waited = (now - revision.created) / 5
+    return now + min(max(waited, 1.0), 10.0)
 
 
 def _stalled(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:

@@ -256,8 +256,9 @@ def test_helm_gets_by_with_these_rights(installation: Installation, gateway: str
     run("rollback", "tenant1", "1", "--force-conflicts")
     assert [each["status"] for each in json.loads(run("history", "tenant1", "--output=json"))][-1] == "deployed"
     run("uninstall", "tenant1")
-    left = installation.cluster.kubectl("get", "deployment,role,ingressclass", "--namespace", gateway, "--output=name")
-    assert left == ""
+    assert installation.cluster.kubectl("get", "deployment,role", "--namespace", gateway, "--output=name") == ""
+    named = ("ingressclass", "tenant1", "--ignore-not-found", "--output=name")
+    assert installation.cluster.kubectl("get", *named) == ""
 
 
 def test_the_api_server_refuses_a_release_that_was_not_narrowed(installation: Installation, gateway: str) -> None:

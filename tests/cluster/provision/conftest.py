@@ -1,6 +1,6 @@
 """Each module has a place of its own, with an entry, a kubelet, and a tenant "steady" whose traffic nothing disturbs.
 
-Tenants' ids name things of the whole cluster, which all modules share: no two tests may use the same.
+Tenants' ids name things of the whole cluster, which all modules here share: no two tests may use the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pytest
 from tests.certificates import Authority
 from tests.charts import CUSTOM_RESOURCES
 from tests.cluster.cluster import Cluster
+from tests.cluster.control_plane import PROGRAMS, ControlPlane
 from tests.cluster.entry.conftest import (
     POD_ADDRESSES,
     STEADY_HOST,
@@ -27,13 +28,23 @@ from tests.cluster.provision.place import Place
 from tests.cluster.provision.running import RunningController
 from tests.e2e.gateways import Gateway
 from tests.e2e.harness import Entry
+from tests.support import require_tool
 
 __all__ = ["authority", "background", "steady_gateway"]
 
 RESYNC_SECONDS = 2
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane for these journeys alone: the tenants, classes and roles that they leave are nobody else's."""
+    for program in PROGRAMS:
+        require_tool(program)
+    with ControlPlane(tmp_path_factory.mktemp("provision")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="package")
 def defined(cluster: Cluster) -> Cluster:
     """A cluster that knows the chart's custom resources."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(CUSTOM_RESOURCES))

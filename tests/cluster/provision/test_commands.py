@@ -72,11 +72,11 @@ def test_a_tenant_is_added_and_changed(place: Place, operator: Operator, control
 
 @pytest.mark.usefixtures("controller")
 def test_what_the_controller_refuses(place: Place, operator: Operator) -> None:
-    assert operator.tenant("add", "cramped", "--profile", "dev", "--quota-cpu", "10m", "--wait") == 1
-    assert "the gateway of tenant cramped can't be made as written: namespace.quota.cpu: " in operator.err
-    assert operator.out.startswith("configmap/cramped created\n")
-    assert not place.cluster.api.exists("/api/v1/namespaces/cramped-gateway")
-    assert operator.tenant("add", "cramped", "--quota-cpu", "8", "--wait") == 0
+    assert operator.tenant("add", "measly", "--profile", "dev", "--quota-cpu", "10m", "--wait") == 1
+    assert "the gateway of tenant measly can't be made as written: namespace.quota.cpu: " in operator.err
+    assert operator.out.startswith("configmap/measly created\n")
+    assert not place.cluster.api.exists("/api/v1/namespaces/measly-gateway")
+    assert operator.tenant("add", "measly", "--quota-cpu", "8", "--wait") == 0
 
 
 @pytest.mark.usefixtures("controller")
@@ -137,10 +137,10 @@ def test_what_is_rendered(operator: Operator) -> None:
 @pytest.mark.usefixtures("running")
 def test_without_a_controller(place: Place, operator: Operator, controller: RunningController) -> None:
     controller.stop()
-    assert operator.tenant("add", "orphan", "--profile", "dev", "--wait", "--timeout", "1") == 1
+    assert operator.tenant("add", "unattended", "--profile", "dev", "--wait", "--timeout", "1") == 1
     assert "isn't ready after 1 s: no controller has said anything" in operator.err
-    assert operator.tenant("remove", "orphan", "--yes", "--wait") == 0
-    assert operator.out.startswith("configmap/orphan deleted\n")
+    assert operator.tenant("remove", "unattended", "--yes", "--wait") == 0
+    assert operator.out.startswith("configmap/unattended deleted\n")
     assert steps(operator.out) == []
 
     assert operator.tenant("remove", "commanded", "--yes") == 0

@@ -20,12 +20,12 @@ OFTEN = ("--resync-seconds", str(RESYNC_SECONDS))
 
 def test_removal_needs_no_chart(place: Place, cluster: Cluster, tmp_path: Path) -> None:
     with place.controlled(*OFTEN, identity="equipped"):
-        place.provision("chartless")
-        ready = place.wait_for("chartless", "Ready")
-    place.remove("configmaps", "chartless")
+        place.provision("unfetched")
+        ready = place.wait_for("unfetched", "Ready")
+    place.remove("configmaps", "unfetched")
     place.provision("beginner")
     with place.controlled(*OFTEN, "--charts-dir", str(tmp_path), identity="unequipped"):
-        place.wait_until_gone("chartless")
+        place.wait_until_gone("unfetched")
         failed = place.wait_for("beginner", "Failed")
     assert not cluster.api.exists(f"/api/v1/namespaces/{ready.namespace}")
     assert failed.reason == "ChartUnavailable"

@@ -147,7 +147,7 @@ def rbac(cluster: Cluster, namespace: str) -> set[str]:
     return {
         f"{one['kind']} {one['metadata']['name']}"
         for one in yaml.safe_load(said)["items"]
-        if one["metadata"]["annotations"]["meta.helm.sh/release-namespace"] == namespace
+        if one["metadata"].get("annotations", {}).get("meta.helm.sh/release-namespace") == namespace
     }
 
 
