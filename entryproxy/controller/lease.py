@@ -3,7 +3,7 @@
 Nobody compares clocks. Whoever leads counts the duration from before it sent the request that renewed the lease;
 whoever waits counts it from when it saw the lease change last, which is later. The leader stops its work, and has it
 ended, some seconds before its time is over, so two never work at once, unless a process is frozen in between or
-somebody deletes the lease; what must not happen even then needs another lock, as Helm's history is one.
+somebody deletes the lease; what must not happen even then needs another lock: Helm's history, see `seal`.
 """
 
 from __future__ import annotations

@@ -14,16 +14,14 @@ import ssl
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.certificates import Authority, Pair
+from tests.e2e.admin import AdminPort
 from tests.e2e.clients import Client, connect, wrap
 from tests.e2e.gateways import wait_until
 
@@ -91,7 +89,7 @@ class Folder:
         self.write(f"configmap-{name}.yaml", _dump(document))
 
 
-class Entry:
+class Entry(AdminPort):
     """`entryproxy serve` on free ports.
 
     log: its access log, growing; garbled: lines of it that are not JSON; messages: what it says about itself.
@@ -217,32 +215,9 @@ class Entry:
         """A connection to the plain port."""
         return Client(connect(self.ports["http"]), host)
 
-    # -- the admin port
-
-    def admin(self, path: str) -> tuple[int, str]:
-        """Status and body."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['admin']}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    def is_ready(self) -> bool:
-        try:
-            return self.admin("/readyz")[0] == 200
-        except OSError:
-            return False
-
-    def metric(self, name: str, /, **labels: str) -> float:
-        """The sum of a metric's samples that carry `labels`."""
-        _, text = self.admin("/metrics")
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+    @property
+    def admin_port(self) -> int:
+        return self.ports["admin"]
 
     def logged(self, path: str) -> dict[str, Any]:
         """The access log's line for a path."""

@@ -94,11 +94,6 @@ def template(
     ]
 
 
-def show_values(chart: str) -> list[str]:
-    """Prints a chart's values.yaml. chart: a packed file or a folder; of an oci:// reference it prints more."""
-    return ["show", "values", "--", chart]
-
-
 def package(chart_folder: PurePath, target_folder: PurePath) -> list[str]:
     """Pack a folder, honouring its .helmignore, into NAME-VERSION.tgz in `target_folder`."""
     return ["package", f"--destination={target_folder}", "--", str(chart_folder)]

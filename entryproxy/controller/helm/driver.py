@@ -111,10 +111,6 @@ class Helm:
             done = await self._operate(arguments, _QUICK_SECONDS_MAX)
         return done.stdout.decode()
 
-    async def show_values(self, chart: str) -> str:
-        """A packed chart's values.yaml."""
-        return (await self._operate(command.show_values(chart), _QUICK_SECONDS_MAX)).stdout.decode()
-
     async def package(self, chart_folder: Path, target_folder: Path) -> Path:
         """Pack a chart's folder into a file in `target_folder`, which is there and empty.
 

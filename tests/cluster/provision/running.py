@@ -10,16 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.charts import chart
+from tests.e2e.admin import AdminPort
 from tests.e2e.gateways import wait_until
 from tests.support import require_tool
 
@@ -66,7 +64,7 @@ class Charts:
         return ("--charts-dir", str(self.folder), "--chart", CHART, "--chart-version", self.version)
 
 
-class RunningController:
+class RunningController(AdminPort):
     """One controller from its start to its end. messages: what it says, growing; helm: what it starts.
 
     folder: the test's own, for its files; one controller after the other may have the same.
@@ -153,30 +151,9 @@ class RunningController:
 
     # -- what it says
 
-    def admin(self, path: str) -> tuple[int, str]:
-        """Status and body."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    def is_ready(self) -> bool:
-        try:
-            return self.admin("/readyz")[0] == 200
-        except OSError:
-            return False
-
-    def metric(self, name: str, /, **labels: str) -> float:
-        """The sum of a metric's samples that carry `labels`."""
-        _, text = self.admin("/metrics")
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+    @property
+    def admin_port(self) -> int:
+        return self._port
 
     def last_words(self) -> str:
         return "\n".join(self.messages[-_LINES_SHOWN:])

@@ -78,7 +78,6 @@ def test_values_are_never_on_a_command_line() -> None:
             "template --namespace=tenant1-gateway --values=/private/values.json --skip-crds"
             f" {' '.join(NARROWING)} --kube-version=1.36.3 -- tenant1 /charts/core.tgz",
         ),
-        (command.show_values("/charts/core.tgz"), "show values -- /charts/core.tgz"),
         (command.package(PurePath("/charts/core"), PurePath("/t")), "package --destination=/t -- /charts/core"),
         (command.update_repository(), "repo update -- charts"),
         (
