@@ -6,7 +6,6 @@ version it was decided on, and is decided anew when that isn't the last one any 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -16,14 +15,12 @@ from entryproxy.controller.metadata import Metadata
 from entryproxy.controller.own_objects import FIELD_MANAGER
 from entryproxy.controller.present import parse_metadata
 from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.conflicts import retry_on_conflict
 from entryproxy.kubernetes.errors import NOT_FOUND, ApiError
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.kubernetes.paths import object_path
 from entryproxy.model.objects import CONFIG_MAP, FINALIZER, PROVISIONED_LABEL, STATUS_ANNOTATION
 
-_TRIES_MAX = 5
-_OUTDATED = frozenset({"Conflict", "Invalid"})
-"""What another version, and another uid, are refused with."""
 _decode = any_depth(msgspec.json.Decoder(dict[str, Any]).decode)
 
 
@@ -41,7 +38,7 @@ async def ensure_finalizer(client: ClusterClient, source: str, uid: str, tenant:
         if FINALIZER not in there.finalizers or there.labels.get(PROVISIONED_LABEL, "") != tenant:
             await client.apply(path, _held(source, there, tenant), FIELD_MANAGER, {"force": "true"})
 
-    await _decided_anew(write)
+    await retry_on_conflict(write)
 
 
 async def drop_finalizer(client: ClusterClient, holder: Holder) -> None:
@@ -59,20 +56,10 @@ async def drop_finalizer(client: ClusterClient, holder: Holder) -> None:
             await client.replace(path, _released(body), {"fieldManager": FIELD_MANAGER})
 
     try:
-        await _decided_anew(write)
+        await retry_on_conflict(write)
     except ApiError as error:
         if error.status != NOT_FOUND:
             raise
-
-
-async def _decided_anew(write: Callable[[], Awaitable[None]]) -> None:
-    for _ in range(_TRIES_MAX - 1):
-        try:
-            return await write()
-        except ApiError as error:
-            if error.reason not in _OUTDATED:
-                raise
-    return await write()
 
 
 def _check(there: Metadata, source: str, uid: str, tenant: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from entryproxy.controller.metadata import get_or_none
 from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.conflicts import retry_on_conflict
 from entryproxy.kubernetes.errors import ApiError
 from entryproxy.kubernetes.nesting import any_depth
 from entryproxy.kubernetes.paths import object_path
@@ -37,18 +38,22 @@ async def keep_replicas(client: ClusterClient, namespace: str, name: str, manage
     One that isn't there is no error. Raises ApiError.
     """
     path = object_path(_APPS, _DEPLOYMENT, namespace, name)
-    body = await get_or_none(client, path)
-    if body is None:
-        return
-    live = _deployment(body)
-    if _deciders(live) == {manager}:
-        await client.apply(path, msgspec.json.encode(_kept(live, namespace, name)), FIELD_MANAGER, {})
+
+    async def keep() -> None:
+        body = await get_or_none(client, path)
+        if body is None:
+            return
+        live = _deployment(body)
+        if _deciders(live) == {manager}:
+            await client.apply(path, msgspec.json.encode(_kept(live, namespace, name)), FIELD_MANAGER)
+
+    await retry_on_conflict(keep)
 
 
 def _kept(live: Mapping[str, Any], namespace: str, name: str) -> Manifest:
-    """Only as long as nobody has scaled it since."""
-    version = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
-    metadata = {"name": name, "namespace": namespace, **version}
+    """Applied without force, so that the API server refuses it when somebody has scaled it since. It says no version:
+    the Deployment's controller writes to its status at any time."""
+    metadata = {"name": name, "namespace": namespace, "uid": live["metadata"]["uid"]}
     spec = {"replicas": live["spec"]["replicas"]}
     return {"apiVersion": _APPS, "kind": _DEPLOYMENT, "metadata": metadata, "spec": spec}
 

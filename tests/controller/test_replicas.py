@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import pytest
 
 from entryproxy.controller.replicas import FIELD_MANAGER, keep_replicas, without_foreign_replicas
+from entryproxy.kubernetes.client import ClusterClient
+from entryproxy.kubernetes.credentials import load_credentials
 from tests.cluster.cluster import Cluster
-from tests.controller.installed import RecordingClient, recording_client
+from tests.controller.installed import recording_client
 
 NAME = "scaled"
 MANAGER = "helm"
@@ -54,7 +58,7 @@ def manifest(namespace: str, replicas: int | None) -> dict[str, Any]:
     }
 
 
-async def apply(client: RecordingClient, namespace: str, replicas: int | None) -> None:
+async def apply(client: ClusterClient, namespace: str, replicas: int | None) -> None:
     """As Helm does."""
     body = msgspec.json.encode(manifest(namespace, replicas))
     await client.apply(path_in(namespace), body, MANAGER, {"force": "true"})
@@ -62,6 +66,10 @@ async def apply(client: RecordingClient, namespace: str, replicas: int | None) -
 
 def path_in(namespace: str) -> str:
     return f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}"
+
+
+def replicas_managers(cluster: Cluster, namespace: str) -> set[str]:
+    return {one["manager"] for one in cluster.api.get(path_in(namespace))["metadata"]["managedFields"]}
 
 
 @pytest.mark.parametrize(("is_kept", "left"), [(False, 1), (True, 4)])
@@ -90,5 +98,46 @@ async def test_what_somebody_scales_is_left_alone(cluster: Cluster, namespace: s
         await apply(client, namespace, 4)
         cluster.api.patch(f"{path_in(namespace)}/scale", {"spec": {"replicas": 5}})
         await keep_replicas(client, namespace, NAME, MANAGER)
-    managers = {one["manager"] for one in cluster.api.get(path_in(namespace))["metadata"]["managedFields"]}
-    assert FIELD_MANAGER not in managers
+    assert FIELD_MANAGER not in replicas_managers(cluster, namespace)
+
+
+class OvertakenClient(ClusterClient):
+    """Somebody else writes each time after it has read."""
+
+    overtake: Callable[[], object]
+
+    async def get(self, path: str, query: Mapping[str, str] = {}, bytes_max: int | None = None) -> bytes:
+        body = await super().get(path, query, bytes_max)
+        self.overtake()
+        return body
+
+
+async def keep_overtaken(cluster: Cluster, namespace: str, overtake: Callable[[], object]) -> None:
+    async with OvertakenClient(await load_credentials(str(cluster.admin_kubeconfig), "")) as client:
+        await apply(client, namespace, 4)
+        client.overtake = overtake
+        await keep_replicas(client, namespace, NAME, MANAGER)
+
+
+async def test_a_deployment_whose_status_changes_meanwhile(cluster: Cluster, namespace: str) -> None:
+    """Its controller does that at any time, and most of all when the manifest has just changed."""
+    times = itertools.count()
+
+    def overtake() -> None:
+        cluster.api.patch(path_in(namespace), {"metadata": {"annotations": {"at": str(next(times))}}})
+
+    await keep_overtaken(cluster, namespace, overtake)
+    assert FIELD_MANAGER in replicas_managers(cluster, namespace)
+    assert next(times) == 1
+
+
+async def test_a_deployment_that_is_scaled_meanwhile(cluster: Cluster, namespace: str) -> None:
+    scale = {"spec": {"replicas": 5}}
+    await keep_overtaken(cluster, namespace, lambda: cluster.api.patch(f"{path_in(namespace)}/scale", scale))
+    assert cluster.api.get(path_in(namespace))["spec"]["replicas"] == 5
+    assert FIELD_MANAGER not in replicas_managers(cluster, namespace)
+
+
+async def test_a_deployment_that_is_deleted_meanwhile(cluster: Cluster, namespace: str) -> None:
+    await keep_overtaken(cluster, namespace, lambda: cluster.api.delete(path_in(namespace)))
+    assert not cluster.api.exists(path_in(namespace))
