@@ -24,6 +24,7 @@
     revisions       a release's revisions → the next Helm action, recovery included
     removal         the stages of taking a tenant away
     narrowing     rendered manifests → the same with rights in the release's own namespace, or a refusal; uses
+    rendered        the documents that Helm hands to a post-renderer
     rules           RBAC rules inside of a namespace and beyond it
     statuses      what came of a plan, and what is told of it; the count of failures
     conditions      what operators read, from a Plan

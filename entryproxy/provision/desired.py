@@ -46,7 +46,13 @@ def make_desired(
     assert release is not None
     around, core = surroundings(tenant, spec, source=source, entry_namespace=entry_namespace)
     values = for_chart(core, release, umbrella=chart.is_umbrella)
-    rendering = Rendering(watched=watched_namespace(core, around.namespace), has_config=has_config)
+    has_label = spec.gateway.balance == "endpoints"
+    rendering = Rendering(
+        watched=watched_namespace(core, around.namespace),
+        has_config=has_config,
+        service=around.gateway_name if has_label else "",
+        tenant=tenant if has_label else "",
+    )
     return Desired(
         tenant=tenant,
         source=source,

@@ -3,18 +3,17 @@
 The chart gives its controller all Secrets of the cluster. Here each ClusterRole becomes a Role in the release's
 namespace, one in the namespace that it watches, and a ClusterRole with the little that `rules` lets pass. Charts may be
 the tenants' own choice and Helm applies them with the platform's rights, so what would reach beyond is refused.
-
-Documents that need no change keep their bytes: dialects of YAML differ.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from entryproxy.model.objects import TENANT_LABEL
+from entryproxy.provision.rendered import Documents, Dump, Load, RenderedObject
 from entryproxy.provision.rules import (
     CLUSTER_GROUPS,
     RBAC_GROUP,
@@ -27,8 +26,6 @@ from entryproxy.provision.rules import (
 from entryproxy.provision.state import Rendering
 
 SHARED_CONFIG = "higress-config"
-_SEPARATOR = re.compile(r"^(---[ \t]*(?:[ \t]#[^\n]*)?\r?\n)", re.MULTILINE)
-_LOOKS_LIKE_SEPARATOR = re.compile(r"^---", re.MULTILINE)  # to Helm, which splits without asking what is YAML
 _AGGREGATION = f"{RBAC_GROUP}/aggregate-to-"
 _REFUSED_KINDS = {
     "": frozenset({"Namespace", "Node", "PersistentVolume"}),
@@ -39,50 +36,20 @@ _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _RELEASE_SECRET = "sh.helm.release."  # noqa: S105 – how names of Helm's own Secrets begin
 
 
-class NarrowingError(Exception):
-    """The release can't be installed like this; the message says which object and why, and nothing secret."""
-
-
-class _Object(msgspec.Struct, frozen=True):
-    """A document and what it says. namespace: "" when it names none."""
-
-    text: str
-    body: dict[str, Any]
-    group: str
-    kind: str
-    namespace: str
-    name: str
-
-    def refuse(self, why: str) -> NarrowingError:
-        return NarrowingError(f"{self.kind} {self.name}: {why}")
-
-
-def narrow(
-    text: str, *, namespace: str, rendering: Rendering, load: Callable[[str], object], dump: Callable[[object], str]
-) -> str:
-    """Multi-document YAML in and out. namespace: the release's. load: reads one document strictly, None for an empty
-    one, and raises ValueError; dump: writes one. Raises NarrowingError. Narrowing twice changes nothing more."""
-    first, *rest = _SEPARATOR.split(text)
-    pieces = [("", first), *zip(rest[::2], rest[1::2], strict=True)]
-    documents = [_read(body, number, load) for number, (_, body) in enumerate(pieces, 1)]
-    release = _Release([one for one in documents if one is not None], namespace, rendering, dump)
-    output = []
-    for (separator, body), document in zip(pieces, documents, strict=True):
-        for added in [body] if document is None else release.narrowed(document):
-            output.append(separator + added)
-            separator = "---\n"
-    return "".join(output)
+def narrow(text: str, *, namespace: str, rendering: Rendering, load: Load, dump: Dump) -> str:
+    """Multi-document YAML in and out. namespace: the release's. Raises RenderingError. Narrowing twice changes nothing
+    more."""
+    documents = Documents(text, load)
+    return documents.rewritten(_Release(documents.objects, namespace, rendering, dump).narrowed)
 
 
 class _Release:
     """All objects of a release; a binding is judged by the role that it refers to, wherever that stands."""
 
-    def __init__(
-        self, objects: list[_Object], namespace: str, rendering: Rendering, dump: Callable[[object], str]
-    ) -> None:
+    def __init__(self, objects: Sequence[RenderedObject], namespace: str, rendering: Rendering, dump: Dump) -> None:
         self._namespace = namespace
         self._places = tuple(dict.fromkeys(place for place in (namespace, rendering.watched) if place))
-        self._has_config = rendering.has_config
+        self._rendering = rendering
         self._dump = dump
         rbac = [one for one in objects if one.group == RBAC_GROUP]
         self._check_names(rbac)
@@ -90,7 +57,7 @@ class _Release:
         self._roles = {(self._place(one), one.name) for one in rbac if one.kind == "Role"}
         self._rules = {one.name: _rules(one) for one in rbac if one.kind == "ClusterRole"}
 
-    def narrowed(self, one: _Object) -> Iterator[str]:
+    def narrowed(self, one: RenderedObject) -> Iterator[str]:
         """The documents in its place."""
         self._check(one)
         match one.group, one.kind:
@@ -102,12 +69,14 @@ class _Release:
                 yield from self._role(one)
             case (group, "RoleBinding") if group == RBAC_GROUP:
                 yield from self._role_binding(one)
-            case ("", "ConfigMap") if one.name == SHARED_CONFIG and not self._has_config:
+            case ("", "ConfigMap") if one.name == SHARED_CONFIG and not self._rendering.has_config:
                 return
+            case ("", "Service") if one.name == self._rendering.service:
+                yield self._labelled(one)
             case _:
                 yield one.text
 
-    def _check_names(self, rbac: list[_Object]) -> None:
+    def _check_names(self, rbac: list[RenderedObject]) -> None:
         """Of two with one name, one would be judged, and chance would say which one is applied last."""
         seen = set()
         for one in rbac:
@@ -116,7 +85,7 @@ class _Release:
                 raise one.refuse("the chart has two of this name")
             seen.add(name)
 
-    def _check(self, one: _Object) -> None:
+    def _check(self, one: RenderedObject) -> None:
         if one.kind.endswith("List") or any(key.casefold() == "items" for key in one.body):
             raise one.refuse("lists of objects are not looked into")
         if one.group in CLUSTER_GROUPS or one.kind in _REFUSED_KINDS.get(one.group, ()):
@@ -137,7 +106,7 @@ class _Release:
     def _inside(self, cluster_role: str, place: str) -> tuple[Rule, ...]:
         return namespaced_rules(self._rules[cluster_role], is_own=place == self._namespace)
 
-    def _cluster_role(self, one: _Object) -> Iterator[str]:
+    def _cluster_role(self, one: RenderedObject) -> Iterator[str]:
         if one.body.get("aggregationRule"):
             raise one.refuse("with an aggregationRule it would take its rights from other roles of the cluster")
         if any(str(label).startswith(_AGGREGATION) for label in _mapping(one.body["metadata"], "labels")):
@@ -151,7 +120,7 @@ class _Release:
         elif rules:
             yield self._made(one, "ClusterRole", "", rules=write_rules(rules))
 
-    def _role(self, one: _Object) -> Iterator[str]:
+    def _role(self, one: RenderedObject) -> Iterator[str]:
         before = _rules(one)
         rules = namespaced_rules(before, is_own=self._place(one) == self._namespace)
         if rules == before:
@@ -161,7 +130,7 @@ class _Release:
 
     # -- bindings
 
-    def _cluster_role_binding(self, one: _Object) -> Iterator[str]:
+    def _cluster_role_binding(self, one: RenderedObject) -> Iterator[str]:
         role = self._role_of(one)
         subjects = self._subjects(one)
         for place in self._places:
@@ -171,7 +140,7 @@ class _Release:
         if cluster_rules(self._rules[role]):
             yield one.text
 
-    def _role_binding(self, one: _Object) -> Iterator[str]:
+    def _role_binding(self, one: RenderedObject) -> Iterator[str]:
         self._subjects(one)
         if _mapping(one.body, "roleRef").get("kind") != "ClusterRole":
             name = _mapping(one.body, "roleRef").get("name")
@@ -183,14 +152,14 @@ class _Release:
         if self._inside(role, self._place(one)):
             yield self._dump({**one.body, "roleRef": _reference(self._free("Role", role))})
 
-    def _role_of(self, one: _Object) -> str:
+    def _role_of(self, one: RenderedObject) -> str:
         """The name of the release's ClusterRole that a binding refers to."""
         name = _mapping(one.body, "roleRef").get("name")
         if name not in self._rules:
             raise one.refuse(f'it refers to the ClusterRole "{name}", which isn\'t part of the release')
         return str(name)
 
-    def _subjects(self, one: _Object) -> list[Any]:
+    def _subjects(self, one: RenderedObject) -> list[Any]:
         subjects = one.body.get("subjects") or []
         for subject in subjects if isinstance(subjects, list) else [subjects]:
             if not isinstance(subject, dict) or subject.get("kind") != "ServiceAccount":
@@ -203,7 +172,15 @@ class _Release:
 
     # -- what is written
 
-    def _place(self, one: _Object) -> str:
+    def _labelled(self, one: RenderedObject) -> str:
+        """With the tenant's label, which Kubernetes copies to its EndpointSlices."""
+        metadata = one.body["metadata"]
+        labels = {**_mapping(metadata, "labels"), TENANT_LABEL: self._rendering.tenant}
+        if labels == metadata.get("labels"):
+            return one.text
+        return self._dump({**one.body, "metadata": {**metadata, "labels": labels}})
+
+    def _place(self, one: RenderedObject) -> str:
         return one.namespace or self._namespace
 
     def _free(self, kind: str, name: str) -> str:
@@ -212,7 +189,7 @@ class _Release:
             name += "-cluster"
         return name
 
-    def _made(self, one: _Object, kind: str, namespace: str, **body: Any) -> str:
+    def _made(self, one: RenderedObject, kind: str, namespace: str, **body: Any) -> str:
         """An object in the place of `one`. Annotations stay, also the one from which Helm knows the chart's file."""
         metadata = one.body["metadata"]
         kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
@@ -220,24 +197,7 @@ class _Release:
         return self._dump({"apiVersion": one.body["apiVersion"], "kind": kind, "metadata": {**where, **kept}, **body})
 
 
-def _read(text: str, number: int, load: Callable[[str], object]) -> _Object | None:
-    try:
-        body = load(text)
-        if _LOOKS_LIKE_SEPARATOR.search(text):
-            raise ValueError("a line that begins with ---")
-    except ValueError as error:
-        raise NarrowingError(f"document {number} of the rendered chart can't be read: {error}") from None
-    if body is None:
-        return None
-    if isinstance(body, dict) and isinstance(metadata := body.get("metadata"), dict):
-        version, kind, name = body.get("apiVersion"), body.get("kind"), metadata.get("name")
-        namespace = metadata.get("namespace") or ""
-        if isinstance(version, str) and isinstance(kind, str) and isinstance(name, str) and isinstance(namespace, str):
-            return _Object(text, body, version.rpartition("/")[0], kind, namespace, name)
-    raise NarrowingError(f"document {number} of the rendered chart is not an object of Kubernetes with a name")
-
-
-def _rules(one: _Object) -> tuple[Rule, ...]:
+def _rules(one: RenderedObject) -> tuple[Rule, ...]:
     try:
         return read_rules(one.body.get("rules"))
     except msgspec.ValidationError as error:
@@ -253,14 +213,14 @@ def _reference(role: str) -> dict[str, str]:
     return {"apiGroup": RBAC_GROUP, "kind": "Role", "name": role}
 
 
-def _is_history(one: _Object) -> bool:
+def _is_history(one: RenderedObject) -> bool:
     """Helm finds its Secrets by this label and by their names, whatever their type."""
     labels = _mapping(one.body["metadata"], "labels")
     is_typed = str(one.body.get("type", "")).startswith("helm.sh/")
     return is_typed or labels.get("owner") == "helm" or one.name.startswith(_RELEASE_SECRET)
 
 
-def _leads_elsewhere(one: _Object) -> str:
+def _leads_elsewhere(one: RenderedObject) -> str:
     """The field of a Service by which nodes send it any address's packets (CVE-2020-8554), or by which whoever trusts
     it, such as the entry, is sent to any host."""
     spec = _mapping(one.body, "spec")

@@ -39,11 +39,14 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
     """How a release's rendered manifests are changed before they are applied, see `narrowing`.
 
     watched: a namespace besides the release's own that its controller may read, "" for none. has_config: whether the
-    ConfigMap `higress-config` is this release's; in a shared namespace it is one release's alone.
+    ConfigMap `higress-config` is this release's; in a shared namespace it is one release's alone. service: the Service
+    that gets the label of `tenant`, so that the entry finds its pods; "" for none.
     """
 
     watched: str = ""
     has_config: bool = True
+    service: str = ""
+    tenant: str = ""
 
 
 class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):

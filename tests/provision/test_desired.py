@@ -110,6 +110,14 @@ def test_rendering_knows_the_watched_namespace(isolation: str, values: dict[str,
     assert release.rendering == Rendering(watched=watched)
 
 
+def test_pods_are_dialled_by_the_label_of_their_service() -> None:
+    release = desired({"gateway": {"balance": "endpoints"}, "release": {}}).release
+    assert release.rendering == Rendering(service="higress-gateway", tenant="acme")
+    shared = {"namespace": "pool", "service": "acme-gateway", "balance": "endpoints"}
+    assert desired({"gateway": shared, "release": {"isolation": "shared"}}).release.rendering.service == "acme-gateway"
+    assert release.digest != desired({"release": {}}).release.digest
+
+
 def test_definitions_and_whose_the_configuration_is_are_handed_on() -> None:
     definition = {"kind": "CustomResourceDefinition"}
     wanted = make_desired(

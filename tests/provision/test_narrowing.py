@@ -9,29 +9,20 @@ from hypothesis import strategies as st
 
 from entryproxy.config.yaml import parse_yaml
 from entryproxy.config.yaml_writer import write_documents, write_yaml
-from entryproxy.provision.narrowing import NarrowingError, narrow
+from entryproxy.model.objects import TENANT_LABEL as LABEL
+from entryproxy.provision.narrowing import narrow
+from entryproxy.provision.rendered import RenderingError
 from entryproxy.provision.rules import write_rules
 from entryproxy.provision.state import Rendering
+from tests.provision.test_rendered import OBJECT
 from tests.provision.test_rules import RULES, rule
 
 RBAC = "rbac.authorization.k8s.io"
 FILE = {"postrenderer.helm.sh/postrender-filename": "core/templates/rbac.yaml"}
-ELSEWHERE = """\
-# Source: core/templates/x.yaml
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: "x", annotations: {mode: 0644}}
-data:
-  on: yes
-  text: |
-    ---- not a separator
-     ---
-"""
 
 
-def narrowed(text: str, *, watched: str = "", has_config: bool = True) -> str:
-    rendering = Rendering(watched=watched, has_config=has_config)
-    return narrow(text, namespace="own", rendering=rendering, load=parse_yaml, dump=write_yaml)
+def narrowed(text: str, **rendering: Any) -> str:
+    return narrow(text, namespace="own", rendering=Rendering(**rendering), load=parse_yaml, dump=write_yaml)
 
 
 def role(*rules: Any, kind: str = "ClusterRole", name: str = "r", **metadata: Any) -> dict[str, Any]:
@@ -162,6 +153,19 @@ def test_the_shared_configuration_belongs_to_one_release() -> None:
     assert places(*documents, has_config=False) == [("ConfigMap", "", "other")]
 
 
+def test_the_gateway_s_service_carries_the_tenant_s_label() -> None:
+    gateway = plain("v1", "Service", "gateway", metadata={"labels": {"app": "gateway", LABEL: "another"}}, spec={})
+    documents = [gateway, plain("v1", "Service", "bare"), plain("v1", "ConfigMap", "gateway")]
+    [labelled, *others] = objects(*documents, service="gateway", tenant="acme")
+    assert labelled["metadata"] == {"name": "gateway", "labels": {"app": "gateway", LABEL: "acme"}}
+    assert labelled["spec"] == {}
+    assert others == documents[1:]
+    [_, bare, _] = objects(*documents, service="bare", tenant="acme")
+    assert bare["metadata"]["labels"] == {LABEL: "acme"}
+    once = narrowed(write_documents(list(documents)), service="gateway", tenant="acme")
+    assert narrowed(once, service="gateway", tenant="acme") == once
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
@@ -194,42 +198,12 @@ def test_the_shared_configuration_belongs_to_one_release() -> None:
         (plain("v1", "Service", spec={"externalIPs": ["10.96.0.10"]}), "Service x: with externalIPs"),
         (plain("v1", "Service", spec={"type": "ExternalName", "externalName": "a"}), "with type ExternalName"),
         (plain("networking.k8s.io/v1", "IngressClass", metadata=AS_DEFAULT), "IngressClass x: as the default class"),
-        ({"kind": "ConfigMap"}, "not an object"),
-        ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x"}}, "not an object"),
-        ([], "not an object"),
     ],
 )
 def test_refusals(document: Any, words: str) -> None:
-    with pytest.raises(NarrowingError) as refused:
+    with pytest.raises(RenderingError) as refused:
         objects(role(SECRETS, name="mine"), document, watched="apps")
     assert words in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "kind: ConfigMap\nkind: ClusterRole\n",
-        "a: &a {}\nb: *a\n",
-        "kind: !!str ClusterRole\n",
-        "a: 1\n...\nkind: ClusterRole\n",
-        "a: 1\n--- {kind: ClusterRole}\n",
-        "a: 1\n---kind: ClusterRole\n",
-    ],
-)
-def test_what_two_readers_may_understand_differently(text: str) -> None:
-    with pytest.raises(NarrowingError, match=r"document 2 of the rendered chart can't be read: (a )?line"):
-        narrowed(f"---\n{text}")
-
-
-@pytest.mark.parametrize("separator", ["---\n", "---  \n", "--- # next\n", "---\r\n"])
-@pytest.mark.parametrize("first", ["", "---\n", "# nothing but this\n---\n"])
-def test_other_documents_keep_their_bytes(first: str, separator: str) -> None:
-    text = f"{first}{ELSEWHERE}{separator}{ELSEWHERE}"
-    assert narrowed(text) == text
-    around = f"{first}{ELSEWHERE}{separator}{write_yaml(role(SECRETS))}{separator}{ELSEWHERE}"
-    made = narrowed(around)
-    assert made.startswith(f"{first}{ELSEWHERE}{separator}apiVersion")
-    assert made.endswith(f"{separator}{ELSEWHERE}")
 
 
 KINDS = st.sampled_from(["ClusterRole", "Role"])
@@ -237,18 +211,18 @@ KINDS = st.sampled_from(["ClusterRole", "Role"])
 
 @settings(deadline=None)  # real YAML is read and written
 @given(st.lists(st.tuples(KINDS, RULES), max_size=3), st.sampled_from(["", "apps"]), st.booleans())
-def test_whatever_the_chart_asks_for(asked: list[tuple[str, Any]], watched: str, has_elsewhere: bool) -> None:
+def test_whatever_the_chart_asks_for(asked: list[tuple[str, Any]], watched: str, has_other: bool) -> None:
     documents: list[Any] = []
     for number, (kind, rules) in enumerate(asked):
         name = f"{kind.lower()}{number}"
         documents += [role(*write_rules(rules), kind=kind, name=name)]
         documents += [binding(kind=f"{kind}Binding", to=f"{kind}/{name}", name=name)]
-    text = write_documents(documents) + (f"---\n{ELSEWHERE}" if has_elsewhere else "")
+    text = write_documents(documents) + (f"---\n{OBJECT}" if has_other else "")
     made = narrowed(text, watched=watched)
 
     assert narrowed(made, watched=watched) == made
-    assert made.endswith(ELSEWHERE) is has_elsewhere
-    for one in yaml.safe_load_all(made.removesuffix(ELSEWHERE)):
+    assert made.endswith(OBJECT) is has_other
+    for one in yaml.safe_load_all(made.removesuffix(OBJECT)):
         if one is not None and one["kind"] == "ClusterRole":
             granted = one["rules"]
             assert all(set(a["verbs"]) <= {"get", "list", "watch"} for a in granted if a["apiGroups"] == [""])

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.cluster import Cluster
 from tests.cluster.provision.kubelet import Kubelet
 from tests.cluster.provision.place import SECONDS, Place
 from tests.cluster.provision.running import RunningController
 from tests.e2e.gateways import Background, Gateway, wait_until
-from tests.e2e.harness import LABEL, SYSTEM_DOMAIN, Entry
+from tests.e2e.harness import SYSTEM_DOMAIN, Entry
 from tests.e2e.probes import status, unverified
 
 pytestmark = pytest.mark.usefixtures("undisturbed")
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.usefixtures("undisturbed")
 TENANT = "served"
 HOST = f"app1.{TENANT}.{SYSTEM_DOMAIN}"
 NAMESPACE = f"{TENANT}-gateway"
-SERVICE = f"/api/v1/namespaces/{NAMESPACE}/services/higress-gateway"
 
 
 @pytest.fixture
@@ -33,9 +31,10 @@ def gateway(background: Background, kubelet: Kubelet) -> Iterator[Gateway]:
 
 
 def test_a_request_reaches_a_provisioned_gateway(
-    place: Place, controller: RunningController, cluster: Cluster, kubelet: Kubelet, entry: Entry, gateway: Gateway
+    place: Place, controller: RunningController, kubelet: Kubelet, entry: Entry, gateway: Gateway
 ) -> None:
-    """By the release's own Service, the EndpointSlices that Kubernetes makes of its pods, and a pod's address."""
+    """By the tenant's label on the release's own Service, the EndpointSlices that Kubernetes makes of its pods, and a
+    pod's address."""
     place.certificate(f"{TENANT}-wildcard", TENANT, place.authority.issue(f"*.{TENANT}.{SYSTEM_DOMAIN}"))
     with kubelet.failing(namespace=NAMESPACE):
         place.provision(
@@ -43,8 +42,6 @@ def test_a_request_reaches_a_provisioned_gateway(
             gateway={"balance": "endpoints", "port": "http2"},
             release={"profile": "dev", "values": {"gateway": {"httpPort": gateway.port}}},
         )
-        wait_until(lambda: cluster.api.exists(SERVICE), "no Service", SECONDS)
-        cluster.api.patch(SERVICE, {"metadata": {"labels": {LABEL: TENANT}}})
         place.wait_for(TENANT, "Provisioning")
         wait_until(lambda: is_being_provisioned(entry), "not told to come again", SECONDS)
     place.wait_for(TENANT, "Ready")

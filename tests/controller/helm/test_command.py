@@ -15,13 +15,14 @@ RELEASE = DesiredRelease(
     version="2.2.1",
     values={"secret": "s3cr3t"},
     digest="f" * 63,
+    gateway="higress-gateway",
 )
 FILE = PurePath("/private/values.json")
 REFUSAL = PurePath("/private/refusal")
 UPGRADING = command.upgrade(RELEASE, FILE, REFUSAL, timeout_seconds=120)
 NARROWING = (
     "--post-renderer=entryproxy-postrender",
-    '--post-renderer-args={"namespace":"tenant1-gateway","rendering":{"watched":"","has_config":true},'
+    '--post-renderer-args={"namespace":"tenant1-gateway","rendering":{"watched":"","has_config":true,"service":"","tenant":""},'
     '"refusal_file":"/private/refusal"}',
 )
 
