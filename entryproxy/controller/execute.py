@@ -116,8 +116,8 @@ class Executor:
                 await self._upgrade(release, from_revision=0)
             case UpgradeRelease(release, from_revision):
                 await self._upgrade(release, from_revision)
-            case RollbackRelease(name, namespace, to_revision):
-                await self._roll_back(name, namespace, to_revision)
+            case RollbackRelease(name, namespace, to_revision, _, gateway):
+                await self._roll_back(name, namespace, to_revision, gateway)
             case UninstallRelease(name, namespace):
                 if await self._revisions(name, namespace):
                     await self._helm.uninstall(name, namespace)
@@ -125,16 +125,16 @@ class Executor:
 
     async def _upgrade(self, release: DesiredRelease, from_revision: int) -> None:
         _check_highest(await self._revisions(release.name, release.namespace), from_revision)
-        if release.scaled:
-            await keep_replicas(self._client, release.namespace, release.scaled, HELM_FIELD_MANAGER)
+        await keep_replicas(self._client, release.namespace, release.gateway, HELM_FIELD_MANAGER)
         await self._helm.upgrade(release)
         _check_deployed(await self._revisions(release.name, release.namespace), release.digest)
 
-    async def _roll_back(self, name: str, namespace: str, to_revision: int) -> None:
+    async def _roll_back(self, name: str, namespace: str, to_revision: int, gateway: str) -> None:
         revisions = await self._revisions(name, namespace)
         if to_revision not in {one.number for one in revisions}:
             raise HelmError("in_progress", f"there is no revision {to_revision} any more")
         await seal(self._client, namespace, name, _highest(revisions))
+        await keep_replicas(self._client, namespace, gateway, HELM_FIELD_MANAGER)
         await self._helm.rollback(name, namespace, to_revision)
         _check_deployed(await self._revisions(name, namespace))
 

@@ -33,7 +33,8 @@ def without_foreign_replicas(manifest: Manifest, live: Mapping[str, Any], manage
 
 async def keep_replicas(client: ClusterClient, namespace: str, name: str, manager: str) -> None:
     """Let a Deployment that `manager` alone applies the number of be as large as it is when that one's next manifest
-    doesn't say a number any more: the API server would drop the field, and the default is 1.
+    doesn't say a number any more, as when autoscaling begins: the API server would drop the field, and the default is
+    1. A manifest that says one takes the field back, by force.
 
     One that isn't there is no error. Raises ApiError.
     """

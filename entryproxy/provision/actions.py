@@ -81,12 +81,13 @@ class UpgradeRelease(msgspec.Struct, frozen=True):
 
 class RollbackRelease(msgspec.Struct, frozen=True):
     """One more revision with the content of an older one. Always by number: Helm's default is whatever came before the
-    highest. reason: CamelCase."""
+    highest. reason: CamelCase. gateway: as in `DesiredRelease`."""
 
     name: str
     namespace: str
     to_revision: int
     reason: str
+    gateway: str
 
     def describe(self) -> str:
         return f"roll release {self.namespace}/{self.name} back to revision {self.to_revision} ({self.reason})"

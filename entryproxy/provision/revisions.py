@@ -176,7 +176,7 @@ def _waiting(attempt: Attempt, reason: str, serves: str, actions: tuple[RepairOb
 
 
 def _rollback(release: DesiredRelease, to_revision: int, reason: str, message: str) -> Plan:
-    action = RollbackRelease(release.name, release.namespace, to_revision, reason)
+    action = RollbackRelease(release.name, release.namespace, to_revision, reason, release.gateway)
     return Plan(actions=(action,), phase="RollingBack", reason=reason, message=message)
 
 

@@ -51,8 +51,8 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
 
 class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
     """A Helm release as it should be. digest: of everything that makes it, at most 63 characters: equal digests need
-    no Helm. chart: a path to a packed chart, whose own digest is part of `digest`. scaled: the Deployment whose number
-    of pods the manifest leaves to an autoscaler, "" for none."""
+    no Helm. chart: a path to a packed chart, whose own digest is part of `digest`. gateway: the Deployment that
+    keeps its pods when a revision doesn't say how many."""
 
     name: str
     namespace: str
@@ -61,7 +61,7 @@ class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
     digest: str
     rendering: Rendering = Rendering()
-    scaled: str = ""
+    gateway: str
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):

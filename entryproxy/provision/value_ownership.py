@@ -8,7 +8,7 @@ from typing import Any
 from entryproxy.model.release import ReleaseSpec
 from entryproxy.provision.problems import Problem
 from entryproxy.provision.value_checks import ROOT
-from entryproxy.provision.values import CORE, core_values, scaled_deployment
+from entryproxy.provision.values import CORE, core_values, is_autoscaled
 
 _ABSENT = object()
 _ONE_NAME = "other objects, and the entry, go by the name that we give"
@@ -129,7 +129,7 @@ def _judge_service(own: Mapping[str, Any], prefix: str) -> list[Problem]:
 
 
 def _judge_replicas(tenant: str, spec: ReleaseSpec, namespace: str) -> list[Problem]:
-    if not scaled_deployment(core_values(tenant, spec, namespace=namespace)):
+    if not is_autoscaled(core_values(tenant, spec, namespace=namespace)):
         return []
     message = "the chart ignores it while autoscaling is on: set gateway.autoscaling.minReplicas"
     return [

@@ -68,10 +68,9 @@ def listeners(values: Mapping[str, Any]) -> tuple[int, int]:
     return gateway.get("httpPort") or HTTP_PORT, gateway.get("httpsPort") or HTTPS_PORT
 
 
-def scaled_deployment(values: Mapping[str, Any]) -> str:
-    """The gateway's, if an autoscaler decides how many pods it has; "" if the values do. Of `core_values`."""
-    autoscaling = values["gateway"].get("autoscaling") or {}
-    return str(values["gateway"]["name"]) if autoscaling.get("enabled") else ""
+def is_autoscaled(values: Mapping[str, Any]) -> bool:
+    """Whether an autoscaler decides how many pods the gateway has, rather than the values. Of `core_values`."""
+    return bool((values["gateway"].get("autoscaling") or {}).get("enabled"))
 
 
 def _defaults(tenant: str, spec: ReleaseSpec, namespace: str) -> dict[str, Any]:

@@ -95,7 +95,13 @@ class Installed:
             namespace=namespace,
             objects=namespace_objects(around, spec),
             release=DesiredRelease(
-                name=self.tenant, namespace=namespace, chart="", version="2.2.1", values={}, digest=digest
+                name=self.tenant,
+                namespace=namespace,
+                chart="",
+                version="2.2.1",
+                values={},
+                digest=digest,
+                gateway="higress-gateway",
             ),
         )
 

@@ -45,6 +45,7 @@ from tests.cluster.api import ApiError as Refused
 from tests.cluster.cluster import Cluster
 from tests.support import require_tool
 
+GATEWAY = "higress-gateway"
 SECRET = "s3cr3t"
 
 
@@ -110,7 +111,15 @@ class World:
             version="2.2.1",
             values=values,
             digest=digest,
+            gateway=GATEWAY,
         )
+
+    def rollback(self, to_revision: int) -> RollbackRelease:
+        return RollbackRelease(self.tenant, self.namespace, to_revision, "Test", GATEWAY)
+
+    def replicas(self) -> int:
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{GATEWAY}"
+        return int(self.cluster.api.get(path)["spec"]["replicas"])
 
     def marked(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
         labels = {"app.kubernetes.io/managed-by": "entryproxy", "entryproxy.higress.io/owner": self.tenant}
@@ -153,7 +162,7 @@ async def test_the_life_of_a_tenant(world: World) -> None:
 
     upgrade = (UpgradeRelease(world.release("D2", replicas=1), 1),)
     assert await world.run(*upgrade) == Outcome(done=upgrade)
-    back = (RollbackRelease(world.tenant, world.namespace, 1, "Test"),)
+    back = (world.rollback(1),)
     assert await world.run(*back) == Outcome(done=back)
     assert await world.history() == [(1, "superseded", "D1"), (2, "superseded", "D2"), (3, "deployed", "D1")]
 
@@ -216,6 +225,19 @@ async def test_a_failing_upgrade(world: World) -> None:
     assert await world.history() == [(1, "deployed", "D1"), (2, "failed", "D2")]
 
 
+async def test_no_gateway_stops_when_autoscaling_comes_back(world: World) -> None:
+    """The older revision says no number, so Kubernetes' default would be taken until the autoscaler looks again."""
+    autoscaled = world.release("D1", autoscaling={"enabled": True, "minReplicas": 2, "maxReplicas": 6})
+    await world.run(ApplyObject(world.namespace_manifest), InstallRelease(autoscaled))
+    await world.run(UpgradeRelease(world.release("D2", replicas=3), 1))
+    assert world.replicas() == 3
+    assert (await world.run(world.rollback(1))).error == ""
+    assert world.replicas() == 3
+    assert (await world.run(world.rollback(2))).error == ""
+    await world.run(UpgradeRelease(world.release("D3", replicas=4), 4))
+    assert world.replicas() == 4
+
+
 async def test_a_release_of_somebody_else_is_left_alone(world: World) -> None:
     await world.run(ApplyObject(world.namespace_manifest))
     world.cluster.helm(
@@ -225,7 +247,7 @@ async def test_a_release_of_somebody_else_is_left_alone(world: World) -> None:
     for action in (
         InstallRelease(world.release()),
         UpgradeRelease(world.release(), 1),
-        RollbackRelease(world.tenant, world.namespace, 1, "Test"),
+        world.rollback(1),
         UninstallRelease(world.tenant, world.namespace),
         RepairObjects((Reference("v1", "Service", world.namespace, "higress-gateway"),)),
     ):
@@ -239,7 +261,7 @@ async def test_a_history_that_somebody_went_on_with(world: World) -> None:
     for action in (
         InstallRelease(world.release("D2")),
         UpgradeRelease(world.release("D2"), 2),
-        RollbackRelease(world.tenant, world.namespace, 7, "Test"),
+        world.rollback(7),
     ):
         outcome = await world.run(action)
         assert (outcome.is_release_failure, outcome.is_lost) == (False, True), action
@@ -258,7 +280,7 @@ async def test_success_that_the_history_does_not_tell(world: World) -> None:
         "The release could not be upgraded: Helm ended in success, but revision 2 is pending-upgrade."
     )
     assert (outcome.is_release_failure, outcome.is_lost) == (True, False)
-    back = RollbackRelease(world.tenant, world.namespace, 1, "Test")
+    back = world.rollback(1)
     outcome = await world.run(back, helm=world.forgetful_helm(3, "pending-rollback"))
     assert outcome.reason == "RollbackFailed"
     assert "revision 3 is pending-rollback" in outcome.error

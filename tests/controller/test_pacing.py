@@ -62,7 +62,9 @@ def test_a_release_that_failed_is_looked_at_at_once(action: InstallRelease | Upg
     assert [pace.after("a", STANDING, failure_of_release(action), NOW) for _ in range(2)] == [0, 0]
 
 
-@pytest.mark.parametrize("action", [RollbackRelease("a", "a", 1, "UpgradeFailed"), UninstallRelease("a", "a")])
+@pytest.mark.parametrize(
+    "action", [RollbackRelease("a", "a", 1, "UpgradeFailed", "higress-gateway"), UninstallRelease("a", "a")]
+)
 def test_what_helm_can_not_undo_is_tried_less_and_less_often(action: RollbackRelease | UninstallRelease) -> None:
     """No status holds these back: the next plan is the same one."""
     pace = pacing()

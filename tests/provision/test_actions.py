@@ -29,7 +29,7 @@ EXAMPLES: list[tuple[Action, str]] = [
         "upgrade release acme-gateway/acme from revision 3 (chart version 2.2.1, digest D1)",
     ),
     (
-        actions.RollbackRelease("acme", "acme-gateway", 2, "UpgradeFailed"),
+        actions.RollbackRelease("acme", "acme-gateway", 2, "UpgradeFailed", "higress-gateway"),
         "roll release acme-gateway/acme back to revision 2 (UpgradeFailed)",
     ),
     (actions.UninstallRelease("acme", "acme-gateway"), "uninstall release acme-gateway/acme"),

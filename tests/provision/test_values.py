@@ -8,9 +8,9 @@ import yaml
 from entryproxy.model.release import Isolation, Profile, ReleaseSpec
 from entryproxy.provision.values import (
     core_values,
+    is_autoscaled,
     listeners,
     release_values,
-    scaled_deployment,
     shared_gateway_name,
     unprefixed,
     watched_namespace,
@@ -84,17 +84,17 @@ def test_own_values_win_and_the_spec_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "autoscaling", "scaled"),
+    ("profile", "autoscaling", "expected"),
     [
-        ("prod", {}, "higress-gateway"),
-        ("prod", {"enabled": False}, ""),
-        ("dev", {}, ""),
-        ("dev", {"enabled": True}, "higress-gateway"),
+        ("prod", {}, True),
+        ("prod", {"enabled": False}, False),
+        ("dev", {}, False),
+        ("dev", {"enabled": True}, True),
     ],
 )
-def test_who_decides_how_many_gateways_run(profile: Profile, autoscaling: dict[str, Any], scaled: str) -> None:
+def test_who_decides_how_many_gateways_run(profile: Profile, autoscaling: dict[str, Any], expected: bool) -> None:
     spec = ReleaseSpec(profile=profile, values={"gateway": {"autoscaling": autoscaling}})
-    assert scaled_deployment(core_values("acme", spec)) == scaled
+    assert is_autoscaled(core_values("acme", spec)) is expected
 
 
 @pytest.mark.parametrize(

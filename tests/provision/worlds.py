@@ -22,7 +22,13 @@ MANIFESTS = (NAMESPACE_MANIFEST, QUOTA_MANIFEST)
 
 def release(digest: str = "D2") -> DesiredRelease:
     return DesiredRelease(
-        name="acme", namespace=NAMESPACE, chart="/charts/c.tgz", version="2.2.1", values={"a": 1}, digest=digest
+        name="acme",
+        namespace=NAMESPACE,
+        chart="/charts/c.tgz",
+        version="2.2.1",
+        values={"a": 1},
+        digest=digest,
+        gateway="higress-gateway",
     )
 
 

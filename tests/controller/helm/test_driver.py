@@ -61,7 +61,15 @@ def driver(binary: str | Path, tmp_path: Path, kubeconfig: Path = Path(os.devnul
 
 
 def wanted(namespace: str, chart: str, digest: str = "d1", **values: Any) -> DesiredRelease:
-    return DesiredRelease(name="tiny", namespace=namespace, chart=chart, version="1.0.0", values=values, digest=digest)
+    return DesiredRelease(
+        name="tiny",
+        namespace=namespace,
+        chart=chart,
+        version="1.0.0",
+        values=values,
+        digest=digest,
+        gateway="higress-gateway",
+    )
 
 
 # -- the real one

@@ -218,7 +218,13 @@ async def test_a_refusal_is_told_and_nothing_is_written(
         "roleRef: {kind: ClusterRole, name: cluster-admin}\n"
     )
     release = DesiredRelease(
-        name="greedy", namespace=namespace, chart=str(folder), version="1.0.0", values={}, digest="d"
+        name="greedy",
+        namespace=namespace,
+        chart=str(folder),
+        version="1.0.0",
+        values={},
+        digest="d",
+        gateway="higress-gateway",
     )
     for operation in (helm.upgrade(release), helm.template(release)):
         with pytest.raises(HelmError) as refused:
