@@ -7,6 +7,7 @@
     session       connections; what aiohttp's exceptions mean
     errors        what the API server says no with
     nesting       pure: JSON that is nested deeper than the decoder goes
+    conflicts     a write that somebody was faster than is decided anew
     backoff       pure: how long to wait before the next try
 
 Which objects, and what they mean, is the business of the packages above.
