@@ -24,11 +24,6 @@ def write_yaml(value: object) -> str:
     return text
 
 
-def write_documents(values: list[object]) -> str:
-    """Several documents of one stream, parted by `---`."""
-    return "---\n".join(write_yaml(one) for one in values)
-
-
 class _Dumper(yaml.SafeDumper):
     """Lists indented below their key, as in the documentation of Kubernetes, and no aliases for equal values."""
 

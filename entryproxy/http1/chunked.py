@@ -9,9 +9,6 @@ from entryproxy.http1.grammar import BLANKS, TOKEN, malformed, require_name, spl
 from entryproxy.http1.head import find_head_end
 from entryproxy.http1.names import may_trail
 
-LAST_CHUNK = b"0\r\n\r\n"
-"""The end of a chunked body without trailers."""
-
 EXTENSION_BYTES_MAX = 16 * 1024
 """Chunk extensions of one message, summed: they carry nothing, and a body could consist of them."""
 

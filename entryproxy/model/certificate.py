@@ -23,6 +23,3 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: str
     chain_pem: bytes
     key_pem: PrivateBytes
-
-    def is_valid_at(self, now: float) -> bool:
-        return self.not_before <= now <= self.not_after

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entryproxy.config.yaml import parse_yaml
-from entryproxy.config.yaml_writer import write_documents, write_yaml
+from entryproxy.config.yaml_writer import write_yaml
 
 # What YAML allows in a text at all (§5.1), without the byte order mark that readers drop.
 TEXT = st.text(
@@ -56,9 +56,3 @@ def test_what_people_read() -> None:
 def test_equal_values_are_written_out() -> None:
     shared = ["a"]
     assert write_yaml({"one": shared, "two": shared}) == "one:\n  - a\ntwo:\n  - a\n"
-
-
-def test_documents() -> None:
-    text = write_documents([{"a": 1}, {"b": 2}])
-    assert text == "a: 1\n---\nb: 2\n"
-    assert list(yaml.safe_load_all(text)) == [{"a": 1}, {"b": 2}]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from entryproxy.errors import EntryError
 from entryproxy.http1.chunked import (
     EXTENSION_BYTES_MAX,
-    LAST_CHUNK,
     TRAILER_FIELDS_MAX,
     ChunkedDecoder,
     encode_chunk,
@@ -247,7 +246,7 @@ def test_a_flood_of_small_chunks_comes_as_one_piece() -> None:
 
 def test_order_of_small_and_long_pieces() -> None:
     parts = [b"a", b"b" * 600, b"c", b"d", b"e" * 600, b"f" * 600, b"g"]
-    wire = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + LAST_CHUNK
+    wire = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
     pieces = make().feed(wire)
     assert b"".join(pieces) == b"".join(parts)
     assert [len(piece) for piece in pieces] == [1, 600, 2, 600, 600, 1]
@@ -258,7 +257,7 @@ def test_encode() -> None:
     assert b"".join(encode_chunk(b"x" * 26)) == b"1a\r\n" + b"x" * 26 + b"\r\n"
     view = memoryview(b"abc")[1:]
     assert encode_chunk(view) == (b"2\r\n", view, b"\r\n")
-    assert last_chunk(b"") == LAST_CHUNK
+    assert last_chunk(b"") == b"0\r\n\r\n"
     assert last_chunk(b"X: a\r\n") == b"0\r\nX: a\r\n\r\n"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entryproxy.config.yaml import parse_yaml
-from entryproxy.config.yaml_writer import write_documents, write_yaml
+from entryproxy.config.yaml_writer import write_yaml
 from entryproxy.model.objects import TENANT_LABEL as LABEL
 from entryproxy.provision.narrowing import narrow
 from entryproxy.provision.rendered import RenderingError
@@ -59,9 +60,13 @@ def plain(api_version: str, kind: str, name: str = "x", **body: Any) -> dict[str
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
 
 
+def write_documents(documents: Iterable[Any]) -> str:
+    return "---\n".join(write_yaml(one) for one in documents)
+
+
 def objects(*documents: Any, **options: Any) -> list[dict[str, Any]]:
     """What comes out, as objects."""
-    return list(yaml.safe_load_all(narrowed(write_documents(list(documents)), **options)))
+    return list(yaml.safe_load_all(narrowed(write_documents(documents), **options)))
 
 
 def places(*documents: Any, **options: Any) -> list[tuple[str, str, str]]:
@@ -162,7 +167,7 @@ def test_the_gateway_s_service_carries_the_tenant_s_label() -> None:
     assert others == documents[1:]
     [_, bare, _] = objects(*documents, service="bare", tenant="acme")
     assert bare["metadata"]["labels"] == {LABEL: "acme"}
-    once = narrowed(write_documents(list(documents)), service="gateway", tenant="acme")
+    once = narrowed(write_documents(documents), service="gateway", tenant="acme")
     assert narrowed(once, service="gateway", tenant="acme") == once
 
 

@@ -72,28 +72,6 @@ def uninstall(name: str, namespace: str, *, timeout_seconds: int) -> list[str]:
     ]
 
 
-def template(
-    release: DesiredRelease, values_file: PurePath, refusal_file: PurePath, *, kubernetes_version: str = ""
-) -> list[str]:
-    """Prints the manifests as YAML, without any CRD and without asking the API server: `lookup` finds nothing.
-
-    refusal_file: as for `upgrade`. kubernetes_version: "1.36.3", for charts that ask for it; "" is the one that Helm
-    was built for.
-    """
-    kubernetes = [f"--kube-version={kubernetes_version}"] if kubernetes_version else []
-    return [
-        "template",
-        f"--namespace={release.namespace}",
-        f"--values={values_file}",
-        "--skip-crds",
-        *_narrowing(release, refusal_file),
-        *kubernetes,
-        "--",
-        release.name,
-        release.chart,
-    ]
-
-
 def package(chart_folder: PurePath, target_folder: PurePath) -> list[str]:
     """Pack a folder, honouring its .helmignore, into NAME-VERSION.tgz in `target_folder`."""
     return ["package", f"--destination={target_folder}", "--", str(chart_folder)]

@@ -104,13 +104,6 @@ class Helm:
         """Delete the last revision's objects and the history, if there are any."""
         await self._operate(command.uninstall(name, namespace, timeout_seconds=self._limits.operation_seconds))
 
-    async def template(self, release: DesiredRelease, *, kubernetes_version: str = "") -> str:
-        """The release's manifests as YAML, without asking the cluster."""
-        with self._values_file(release.values) as file, self._refusal_file() as refusal:
-            arguments = command.template(release, file, refusal, kubernetes_version=kubernetes_version)
-            done = await self._operate(arguments, _QUICK_SECONDS_MAX)
-        return done.stdout.decode()
-
     async def package(self, chart_folder: Path, target_folder: Path) -> Path:
         """Pack a chart's folder into a file in `target_folder`, which is there and empty.
 

@@ -53,7 +53,7 @@ def test_upgrade() -> None:
 
 
 def test_values_are_never_on_a_command_line() -> None:
-    assert "s3cr3t" not in " ".join(UPGRADING + command.template(RELEASE, FILE, REFUSAL))
+    assert "s3cr3t" not in " ".join(UPGRADING)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,6 @@ def test_values_are_never_on_a_command_line() -> None:
         (
             command.uninstall("tenant1", "ns", timeout_seconds=60),
             "uninstall --namespace=ns --ignore-not-found --wait=hookOnly --timeout=60s -- tenant1",
-        ),
-        (
-            command.template(RELEASE, FILE, REFUSAL),
-            "template --namespace=tenant1-gateway --values=/private/values.json --skip-crds"
-            f" {' '.join(NARROWING)} -- tenant1 /charts/core.tgz",
-        ),
-        (
-            command.template(RELEASE, FILE, REFUSAL, kubernetes_version="1.36.3"),
-            "template --namespace=tenant1-gateway --values=/private/values.json --skip-crds"
-            f" {' '.join(NARROWING)} --kube-version=1.36.3 -- tenant1 /charts/core.tgz",
         ),
         (command.package(PurePath("/charts/core"), PurePath("/t")), "package --destination=/t -- /charts/core"),
         (command.update_repository(), "repo update -- charts"),

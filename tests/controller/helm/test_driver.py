@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from entryproxy.controller.helm.chart_archive import unpack
 from entryproxy.controller.helm.driver import Helm, Limits
@@ -171,13 +170,9 @@ async def test_rights_that_are_missing(cluster: Cluster, namespace: str, chart: 
 
 
 @pytest.mark.cluster
-async def test_without_a_cluster(chart: str, tmp_path: Path) -> None:
+async def test_without_a_cluster(tmp_path: Path) -> None:
     helm = driver(require_tool("helm"), tmp_path)
     assert (await helm.version()).startswith("4.2.")
-    manifests = list(
-        yaml.safe_load_all(await helm.template(wanted("ns", chart, word="x"), kubernetes_version="1.36.0"))
-    )
-    assert [(one["kind"], one["data"]["word"]) for one in manifests] == [("ConfigMap", "x")]
 
 
 @pytest.mark.cluster
