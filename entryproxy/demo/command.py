@@ -9,7 +9,7 @@ import http.client
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from entryproxy.demo.folder import NEW_TENANT, DemoFolder, FolderError
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until a signal. 0 when told to stop, 1 with one sentence on standard error when something is in the way."""
     try:
         with SignalWaiter() as waiter, contextlib.ExitStack() as cleanup:
-            ports = _choose_ports(args)
+            ports = choose_ports(args, cleanup)
             folder = DemoFolder(args.dir)
             gateways, addresses = start_gateways(_TENANTS)
             cleanup.callback(gateways.stop, _STOP_SECONDS)
@@ -97,30 +97,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _choose_ports(args: argparse.Namespace) -> Ports:
-    """The ports asked for, checked, or free ones in place of 0; all are held until the last is known to be another."""
-    with contextlib.ExitStack() as held:
-        chosen = [
-            _probe(option, number, held)
-            for option, number in (
-                ("--https-port", args.https_port),
-                ("--http-port", args.http_port),
-                ("--admin-port", args.admin_port),
-            )
-        ]
+def choose_ports(args: argparse.Namespace, held: contextlib.ExitStack) -> Ports:
+    """The ports asked for, checked, or free ones in place of 0. They stay bound until `held` is closed: the system
+    gives them to nobody else before the entry listens there."""
+    chosen: list[int] = []
+    for option in ("https_port", "http_port", "admin_port"):
+        chosen.append(_hold(option.replace("_", "-"), getattr(args, option), chosen, held))
     return Ports(*chosen)
 
 
-def _probe(option: str, port: int, held: contextlib.ExitStack) -> int:
-    probe = held.enter_context(socket.socket())
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _hold(option: str, port: int, others: Sequence[int], held: contextlib.ExitStack) -> int:
+    """Bound and not listening: with SO_REUSEADDR on both sides, as `listen_on` has it, Linux lets one other listen."""
+    sock = held.enter_context(socket.socket())
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        probe.bind((_ADDRESS, port))
-        probe.listen()
+        if port in others:
+            raise OSError(errno.EADDRINUSE, "")
+        sock.bind((_ADDRESS, port))
     except OSError as error:
         reason = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error.strerror})"
-        raise _DemoError(f"port {port} {reason}: choose another with {option}, 0 takes a free one") from None
-    number: int = probe.getsockname()[1]
+        raise _DemoError(f"port {port} {reason}: choose another with --{option}, 0 takes a free one") from None
+    number: int = sock.getsockname()[1]
     return number
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import socket
 from pathlib import Path
 
 import pytest
 
 from entryproxy.demo import command
+from entryproxy.listening import listen_on
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -53,6 +55,16 @@ def test_one_port_for_two_purposes_is_refused(tmp_path: Path, capsys: pytest.Cap
     args = parse("--dir", str(tmp_path / "demo"), "--https-port", port, "--http-port", port, "--admin-port", "0")
     assert args.run(args) == 1
     assert "is in use" in capsys.readouterr().err
+
+
+def test_chosen_ports_are_the_entry_s_alone() -> None:
+    with contextlib.ExitStack() as held:
+        ports = command.choose_ports(parse("--https-port", "0", "--http-port", "0", "--admin-port", "0"), held)
+        assert len({ports.https, ports.http, ports.admin}) == 3
+        for port in (ports.https, ports.http, ports.admin):
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", port))
+            listen_on("127.0.0.1", port, reuse_port=port == ports.https).close()
 
 
 def test_a_folder_with_something_else_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

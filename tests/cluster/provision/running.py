@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +24,7 @@ from tests.support import require_tool
 CHART = "higress-core"
 STOP_SECONDS_MAX = 30.0
 _LINES_SHOWN = 40
+_ANNOUNCED = re.compile(r"admin on 127\.0\.0\.1:(\d+)")
 _CHANGING = ("install", "upgrade", "rollback", "uninstall")
 
 
@@ -85,13 +86,12 @@ class RunningController(AdminPort):
         access = () if in_pod else ("--kubeconfig", str(kubeconfig))
         self.messages: list[str] = []
         self.helm = RecordedHelm(_made(folder / f"helm-{identity}"))
-        self._port = _free_port()
         self._process = subprocess.Popen(
             [
                 *(*program, "controller", "--namespace", namespace, *access),
                 *("--identity", identity, "--helm", str(self.helm.path)),
                 *("--work-dir", str(_made(folder / f"work-{identity}"))),
-                *("--admin-bind", "127.0.0.1", "--admin-port", str(self._port), "--withdraw-seconds", "1"),
+                *("--admin-bind", "127.0.0.1", "--admin-port", "0", "--withdraw-seconds", "1"),
                 *charts.options,
                 *options,
             ],
@@ -153,7 +153,10 @@ class RunningController(AdminPort):
 
     @property
     def admin_port(self) -> int:
-        return self._port
+        for line in list(self.messages):
+            if announced := _ANNOUNCED.search(line):
+                return int(announced[1])
+        raise ConnectionError("no admin port announced yet")
 
     def last_words(self) -> str:
         return "\n".join(self.messages[-_LINES_SHOWN:])
@@ -171,10 +174,3 @@ class RunningController(AdminPort):
 def _made(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
