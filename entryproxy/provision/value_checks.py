@@ -4,6 +4,7 @@ without a word, and the Higress chart has no schema."""
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,18 +19,23 @@ FREE_FORM_PATHS = frozenset({"meshConfig", "tracing", "gateway.metrics.podMonito
 READ_WITHOUT_DEFAULT = frozenset({"gateway.imagePullSecrets"})
 """What templates read although the chart's values don't show it."""
 ROOT = "release.values"
+PROBLEMS_MAX = 20
+"""More than a person mends at once. A document can have a hundred thousand, each compared with all keys beside it."""
+KEY_CHARACTERS_MAX = 100
 
 
 def check_values(values: Mapping[str, Any], chart_values: Mapping[str, Any], *, umbrella: bool) -> list[Problem]:
     """Every key of `values` against the chart's.
 
     chart_values: the defaults of the chart; of the umbrella, those of every subchart below its name, with {} for one
-    that isn't known. Keys below a mapping that is empty in the chart are free.
+    that isn't known. Keys below a mapping that is empty in the chart are free. At most PROBLEMS_MAX are told.
     """
     known = _with_globals(chart_values) if umbrella else chart_values
     return [
         Problem(f"{ROOT}.{path}", message, "InvalidValue")
-        for path, message in _judge_mapping(values, known, "", _Prefixes(chart_values, umbrella))
+        for path, message in itertools.islice(
+            _judge_mapping(values, known, "", _Prefixes(chart_values, umbrella)), PROBLEMS_MAX
+        )
     ]
 
 
@@ -69,11 +75,11 @@ def _judge_mapping(
 ) -> Iterator[tuple[str, str]]:
     is_free = not known or path.removeprefix(f"{CORE}.") in FREE_FORM_PATHS or path.rpartition(".")[2] in FREE_FORM
     for key, value in values.items():
-        below = f"{path}.{key}" if path else str(key)
+        below = f"{path}.{_shown(key)}" if path else _shown(key)
         if key in known:
             yield from _judge(value, known[key], below, prefixes)
         elif not is_free and below.removeprefix(f"{CORE}.") not in READ_WITHOUT_DEFAULT:
-            yield below, prefixes.advice(below) or _unknown(str(key), path, known)
+            yield below, prefixes.advice(below) or _unknown(_shown(key), path, known)
 
 
 def _judge(value: Any, default: Any, path: str, prefixes: _Prefixes) -> Iterator[tuple[str, str]]:
@@ -98,6 +104,11 @@ def _kind(value: Any) -> str:
         case int() | float():
             return "a number"
     return "a string"
+
+
+def _shown(key: object) -> str:
+    text = str(key)
+    return text if len(text) <= KEY_CHARACTERS_MAX else f"{text[:KEY_CHARACTERS_MAX]}…"
 
 
 def _unknown(key: str, path: str, known: Mapping[str, Any]) -> str:
