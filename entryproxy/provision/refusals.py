@@ -113,6 +113,11 @@ class Neighbours:
         for wish in earlier:
             self.admit(wish)
 
+    def reaches(self, workload: Workload, wish: Wish) -> bool:
+        """Not out of a namespace that we made for another tenant: what runs there has no rights beyond it, and whoever
+        can start it could keep others from their classes by what it says of itself."""
+        return workload.namespace == wish.namespace or workload.namespace not in self.owners
+
     def admit(self, wish: Wish) -> None:
         """From now on it came earlier than all others."""
         self.wishes.setdefault(wish.namespace, []).append(wish)
@@ -157,11 +162,11 @@ def _class(wish: Wish, neighbours: Neighbours) -> Iterator[Problem]:
         message = f"IngressClass {name} {whose}: Helm would refuse it; remove that one, or take another tenant id"
         yield Problem("release", message, "ClassTaken")
     ours = Controller(namespace=wish.namespace, name=wish.controller, class_name=name, watched=wish.watched)
-    for other in _others(wish, neighbours.controllers.get(name, ())):
+    for other in _reaching(wish, neighbours, neighbours.controllers.get(name, ())):
         if other.overlaps(ours):
             message = f"{other} takes Ingresses of class {name} too; give it another global.ingressClass"
             yield Problem("release", message, "ClassTaken")
-    for other in _others(wish, neighbours.controllers.get("", ())):
+    for other in _reaching(wish, neighbours, neighbours.controllers.get("", ())):
         if other.overlaps(ours):
             message = f"{other} takes Ingresses of every class, this tenant's too; set its global.ingressClass"
             yield Problem("release", message, "GreedyClass", is_fatal=False)
@@ -190,7 +195,7 @@ def _names(wish: Wish, neighbours: Neighbours) -> Iterator[Problem]:
             message = f"{other} is there and isn't this release's; take another namespace, or remove it"
             yield Problem("gateway.namespace", message, "NameTaken")
     for role in (cluster_name(name, wish.namespace) for name in ours):
-        for other in _others(wish, neighbours.roles.get(role, ())):
+        for other in _reaching(wish, neighbours, neighbours.roles.get(role, ())):
             if other.namespace != wish.namespace:
                 message = f"The ClusterRole {role} is also that of {other}; take another namespace"
                 yield Problem("gateway.namespace", message, "NameTaken")
@@ -217,7 +222,7 @@ def _gateway_api(wish: Wish, neighbours: Neighbours) -> Iterator[Problem]:
     if not wish.has_gateway_api:
         return
     holders = [f"Tenant {one.tenant}" for one in neighbours.wishes_for_gateway_api if one.tenant != wish.tenant]
-    holders += [str(one) for one in _others(wish, neighbours.with_gateway_api)]
+    holders += [str(one) for one in _reaching(wish, neighbours, neighbours.with_gateway_api)]
     if holders:
         message = f"{listed(holders)} has the Gateway API's fixed names, which one release alone can have; leave it off"
         yield Problem("release.gatewayAPI", message, "GatewayApiTaken")
@@ -228,6 +233,10 @@ def _definitions(inventory: Inventory) -> Iterator[Problem]:
         wanted = DEFINITION_VERSIONS.get(one.name)
         if wanted and wanted not in one.versions:
             yield Problem("release.chart", lacking(one.name, wanted, one.versions), "DefinitionVersion")
+
+
+def _reaching(wish: Wish, neighbours: Neighbours, workloads: Iterable[W]) -> Iterator[W]:
+    return (one for one in _others(wish, workloads) if neighbours.reaches(one, wish))
 
 
 def _others(wish: Wish, workloads: Iterable[W]) -> Iterator[W]:

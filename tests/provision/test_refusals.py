@@ -54,6 +54,22 @@ CASES: dict[str, tuple[Wish, Inventory, list[tuple[str, str]]]] = {
         Inventory(controllers=(controller("a", ""), controller("b", "", watched="b"))),
         [("GreedyClass", "release")],
     ),
+    "what another tenant's accounts say they are": (
+        wish("t1", has_gateway_api=True),
+        Inventory(
+            controllers=(
+                controller("t2-gateway", "t1", has_gateway_api=True),
+                controller("t2-gateway", ""),
+                controller("t2-gateway", "t2", name="higress-controller-t1"),
+            ),
+            gateways=(gateway("gateway", "higress-gateway-t1"),),
+            namespaces=(
+                OwnedNamespace(name="t2-gateway", tenant="t2", source="entry/t2"),
+                OwnedNamespace(name="gateway", tenant="t3", source="entry/t3"),
+            ),
+        ),
+        [],
+    ),
     "another tenant's namespace to watch": (
         wish("t1", watched="t2-gateway"),
         Inventory(namespaces=(OwnedNamespace(name="t2-gateway", tenant="t2", source="entry/t2"),)),
