@@ -13,7 +13,7 @@ from entryproxy.provision.objects import Surroundings, namespace_objects
 from entryproxy.provision.state import Desired, DesiredRelease, Rendering
 from entryproxy.provision.values import core_values, for_chart, listeners, watched_namespace
 
-POST_RENDERING_VERSION = 1
+POST_RENDERING_VERSION = 2
 """Raised with the rules by which rendered manifests are changed: every release is then upgraded once."""
 
 

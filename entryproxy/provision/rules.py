@@ -50,6 +50,14 @@ CLUSTER_GROUPS = frozenset(
 """Groups that have nothing inside a namespace."""
 
 
+_FENCES = {
+    "": frozenset({"resourcequotas", "limitranges", "endpoints", "services/status"}),
+    "discovery.k8s.io": frozenset({"endpointslices"}),
+    "networking.k8s.io": frozenset({"networkpolicies"}),
+}
+"""What bounds a tenant, and says where its traffic comes from and goes: to be read."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """A PolicyRule of rbac.authorization.k8s.io/v1."""
 
@@ -101,7 +109,7 @@ def _inside(rule: Rule, is_own: bool) -> Iterator[Rule]:
     for group in rule.api_groups:
         resources: dict[tuple[str, ...], list[str]] = {}
         for resource in rule.resources:
-            if verbs := _verbs(group, resource.partition("/")[0], rule.verbs, is_own):
+            if verbs := _verbs(group, resource, rule.verbs, is_own):
                 resources.setdefault(verbs, []).append(resource)
         for verbs, below in resources.items():
             groups.setdefault((tuple(below), verbs), []).append(group)
@@ -110,11 +118,13 @@ def _inside(rule: Rule, is_own: bool) -> Iterator[Rule]:
 
 
 def _verbs(group: str, resource: str, verbs: tuple[str, ...], is_own: bool) -> tuple[str, ...]:
-    if group in CLUSTER_GROUPS or resource in _CLUSTER_SCOPED.get(group, ()):
+    base = resource.partition("/")[0]
+    if group in CLUSTER_GROUPS or base in _CLUSTER_SCOPED.get(group, ()):
         return ()
-    if not is_own or group == "*" or (group, resource) == ("", "*"):
+    fences = _FENCES.get(group, frozenset())
+    if not is_own or group == "*" or (fences and base == "*") or not fences.isdisjoint((resource, base)):
         return _within(verbs, READS)
-    if group == RBAC_GROUP or (group, resource) == ("", "serviceaccounts"):
+    if group == RBAC_GROUP or (group, base) == ("", "serviceaccounts"):
         return _within(verbs, _REGULAR)
     return verbs
 

@@ -121,6 +121,25 @@ def test_cluster_rules_keep_names_and_gather_verbs() -> None:
             [rule("extensions", "ingresses ingressclasses", "get"), rule("networking.k8s.io", "ingresses", "get")],
             [rule("extensions", "ingresses ingressclasses", "get"), rule("networking.k8s.io", "ingresses", "get")],
         ),
+        (
+            rule("networking.k8s.io discovery.k8s.io", "*", "*"),
+            [rule("networking.k8s.io discovery.k8s.io", "*", "get list watch")],
+            [rule("networking.k8s.io discovery.k8s.io", "*", "get list watch")],
+        ),
+        (
+            rule("networking.k8s.io", "networkpolicies ingresses ingresses/status", "get update"),
+            [
+                rule("networking.k8s.io", "networkpolicies", "get"),
+                rule("networking.k8s.io", "ingresses ingresses/status", "get update"),
+            ],
+            [rule("networking.k8s.io", "networkpolicies ingresses ingresses/status", "get")],
+        ),
+        (
+            rule("core", "services services/status endpoints resourcequotas/status limitranges", "patch"),
+            [rule("core", "services", "patch")],
+            [],
+        ),
+        (rule("discovery.k8s.io", "endpointslices", "create"), [], []),
         ({"nonResourceURLs": ["/metrics"], "verbs": ["get"]}, [], []),
     ],
 )
