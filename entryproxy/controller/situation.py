@@ -36,11 +36,11 @@ def situation(wanted: Wanted | None, holders: Sequence[Holder]) -> Situation:
     going = tuple(one for one in holders if _is_withdrawn(one))
     if wanted is not None and release is None:
         going += tuple(one for one in own if one not in going)
+    if going and len(going) < len(holders):
+        # Marks are copied with a ConfigMap. One of those that carry them stays, and gives nothing up.
+        return Situation("disown", going)
     if release is not None and release.enabled:
-        if not going:
-            return _provision(holders, own)
-        # Marks are copied with a ConfigMap; the one in force gets ours only when those before it are gone.
-        return Situation("replace" if set(own) <= set(going) else "disown", going)
+        return Situation("replace", going) if going else _provision(holders, own)
     if going:
         return Situation("remove", going)
     if release is not None and own:

@@ -49,6 +49,10 @@ DELETED, UNLABELLED, RELABELLED = holder(deleted_at=1.0), holder(label=""), hold
         (wanted(uid="u2"), (holder(uid="u2"), UNLABELLED), "disown", (UNLABELLED,)),
         (wanted(uid="u2"), (holder(uid="u2"), RELABELLED), "disown", (RELABELLED,)),
         (wanted(uid="u2"), (holder(uid="u2"), DELETED), "disown", (DELETED,)),
+        # Neither from one that isn't in force: its document can't be read, says hands off, or another one was faster
+        (None, (holder(uid="u2"), RELABELLED), "disown", (RELABELLED,)),
+        (wanted(OFF, uid="u2"), (holder(uid="u2"), RELABELLED), "disown", (RELABELLED,)),
+        (wanted(uid="u3"), (holder(uid="u2"), RELABELLED), "disown", (RELABELLED,)),
         # Hands off
         (wanted(OFF), (holder(),), "hand_over", (holder(),)),
         # The document can't be read, or another ConfigMap declares the tenant: nobody asked to take anything away
