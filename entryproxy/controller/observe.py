@@ -7,7 +7,7 @@ be anybody's, and what Helm would do to it is done with our rights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from time import time
 
 import msgspec
@@ -17,7 +17,7 @@ from entryproxy.controller.leftovers import find_leftovers
 from entryproxy.controller.manifests import Manifests
 from entryproxy.controller.metadata import list_metadata, together
 from entryproxy.controller.own_objects import NAMESPACE, OwnObjects
-from entryproxy.controller.releases import list_releases
+from entryproxy.controller.releases import ReleaseName, list_releases
 from entryproxy.controller.rollout import look_at_rollout
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.paths import collection_path
@@ -32,7 +32,8 @@ ROLLOUT_SECONDS = ControllerSettings().rollout_seconds
 _DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 _Objects = dict[Reference, ObjectState]
-_Releases = dict[str, tuple[Revision, ...]]
+_Revisions = tuple[Revision, ...]
+_Releases = dict[str, _Revisions]
 """The revisions of a tenant's release by namespace."""
 
 
@@ -107,7 +108,8 @@ class Observer:
         own = [one.reference.name for one in objects.values() if one.is_ours and one.reference.kind == NAMESPACE[1]]
         if not self._is_trusted(target.last_namespace, objects):
             target = msgspec.structs.replace(target, last_namespace="")
-        releases = await self._releases(target, own)
+        there = await self._releases(target, own)
+        releases = {place: some.get((place, target.release_name), ()) for place, some in there.items()}
         where = _found_in(target, releases, own)
         revisions = await self._told_apart(target, where, releases[where] if where else ())
         namespace = objects.pop(Reference(*NAMESPACE, "", _home(target, where, own)), None)
@@ -121,9 +123,10 @@ class Observer:
             is_removed=target.is_removed,
             has_finalizer=target.has_finalizer,
             is_withdrawn=target.is_withdrawn,
-            rollout=await self._rollout(target) if _is_kept(target, where, revisions) else Rollout(),
+            rollout=await self._rollout(target, revisions[-1]) if _is_kept(target, where, revisions) else Rollout(),
             missing=await self._missing(target, where, revisions),
             leftovers=await self._leftovers(target, releases, own),
+            inhabited=frozenset(place for place in own if any(map(is_foreign, there[place].values()))),
             definitions=await self._definitions(target),
         )
 
@@ -143,14 +146,14 @@ class Observer:
         names = {target.release_namespace, target.last_namespace} - {""}
         return await self._own_objects.look(target.tenant, wanted, [Reference(*NAMESPACE, "", one) for one in names])
 
-    async def _releases(self, target: Target, own: list[str]) -> _Releases:
-        """In every namespace where the tenant's release may be; no revisions where there is none."""
+    async def _releases(self, target: Target, own: list[str]) -> Mapping[str, Mapping[ReleaseName, _Revisions]]:
+        """All those in every namespace where the tenant's may be."""
         places = [target.release_namespace, target.last_namespace, *own]
         if target.is_going:  # nobody may know any more where it was; most likely in the usual one
             places.append(f"{target.tenant}-gateway")
         places = [one for one in dict.fromkeys(places) if one]
         found = await together(*(list_releases(self._client, place) for place in places))
-        return {place: some.get((place, target.release_name), ()) for place, some in zip(places, found, strict=True)}
+        return dict(zip(places, found, strict=True))
 
     async def _told_apart(self, target: Target, where: str, revisions: tuple[Revision, ...]) -> tuple[Revision, ...]:
         """A deployed revision that somebody made by hand has no digest of ours, whatever its label says."""
@@ -185,10 +188,15 @@ class Observer:
         self._defined |= dict.fromkeys(seen, now)
         return frozenset(known | seen)
 
-    async def _rollout(self, target: Target) -> Rollout:
-        names = target.gateway_name, (target.controller_name,) if target.controller_name else ()
+    async def _rollout(self, target: Target, revision: Revision) -> Rollout:
         return await look_at_rollout(
-            self._client, target.release_namespace, *names, self._clock(), self._rollout_seconds
+            self._client,
+            target.release_namespace,
+            target.gateway_name,
+            (target.controller_name,) if target.controller_name else (),
+            now=self._clock(),
+            since=revision.created,
+            rollout_seconds=self._rollout_seconds,
         )
 
 

@@ -58,19 +58,25 @@ class Deployment(msgspec.Struct, frozen=True):
     def _is_current(self) -> bool:
         return self.status.observed_generation >= self.metadata.generation
 
-    def stalled(self, now: float, rollout_seconds: float) -> str:
-        """What holds it up, "" as long as it may still get there."""
-        if self.is_complete and self.is_available:
+    def stalled(self, now: float, rollout_seconds: float, since: float) -> str:
+        """What holds it up, "" as long as it may still get there. since: when the revision was made, Unix seconds; what
+        its controller said before, or of a spec that it hasn't seen, is about another rollout."""
+        if not self._is_current or (self.is_complete and self.is_available):
             return ""
         progress = self._condition("Progressing")
         if progress is None or progress.last_update_time is None:
             return ""
-        is_over = progress.reason == _DEADLINE or now - progress.last_update_time.timestamp() > rollout_seconds
-        if not is_over:
+        updated = progress.last_update_time.timestamp()
+        has_given_up = updated >= since and progress.reason == _DEADLINE
+        if not has_given_up and now - max(updated, since) <= rollout_seconds:
             return ""
+        return f"Deployment {self.metadata.name}: {self._complaint(progress, has_given_up, rollout_seconds)}"
+
+    def _complaint(self, progress: _Condition, has_given_up: bool, rollout_seconds: float) -> str:
         failure = self._condition("ReplicaFailure")
-        why = failure.message if failure is not None and failure.status == "True" else progress.message
-        return f"Deployment {self.metadata.name}: {why}".rstrip(". ")
+        if failure is not None and failure.status == "True":
+            return failure.message.rstrip(". ")
+        return progress.message.rstrip(". ") if has_given_up else f"no progress for {rollout_seconds:g} s"
 
     def _condition(self, kind: str) -> _Condition | None:
         return next((one for one in self.status.conditions if one.type == kind), None)
@@ -80,12 +86,20 @@ _decode = any_depth(msgspec.json.Decoder(Deployment).decode)
 
 
 async def look_at_rollout(
-    client: ClusterClient, namespace: str, gateway: str, others: Sequence[str], now: float, rollout_seconds: float
+    client: ClusterClient,
+    namespace: str,
+    gateway: str,
+    others: Sequence[str],
+    *,
+    now: float,
+    since: float,
+    rollout_seconds: float,
 ) -> Rollout:
-    """gateway, others: names of Deployments. now: Unix seconds. Raises ApiError."""
+    """gateway, others: names of Deployments. now, since: Unix seconds, the latter when the revision was made. Raises
+    ApiError."""
     found = await together(*(_read(client, namespace, name) for name in (gateway, *others)))
     there = [one for one in found if one is not None]
-    stalled = next((why for one in there if (why := one.stalled(now, rollout_seconds))), "")
+    stalled = next((why for one in there if (why := one.stalled(now, rollout_seconds, since))), "")
     return Rollout(
         is_serving=found[0] is not None and found[0].is_available,
         is_complete=all(one.is_complete for one in there),

@@ -28,10 +28,17 @@ def conditions(plan: Plan, observed: Observed, now: float, previous: Iterable[Co
     if plan.phase == "Unmanaged":
         return ()
     before = {condition.type: condition for condition in previous}
-    is_provisioned = plan.phase == "Ready" or plan.reason == "GatewayNotReady"
+    is_starting = plan.reason == "GatewayNotReady"
     return (
         _ready(plan, observed, now, before.get("Ready")),
-        _condition("Provisioned", is_provisioned, plan.reason, plan.message, now, before.get("Provisioned")),
+        _condition(
+            "Provisioned",
+            plan.phase == "Ready" or is_starting,
+            "Deployed" if is_starting else plan.reason,
+            plan.message,
+            now,
+            before.get("Provisioned"),
+        ),
         _condition(
             "Progressing", plan.phase in _IN_PROGRESS, plan.reason, plan.message, now, before.get("Progressing")
         ),

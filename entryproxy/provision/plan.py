@@ -124,7 +124,7 @@ def _rollout(desired: Desired, observed: Observed, now: float) -> Plan:
 
 def _object_actions(desired: Desired, observed: Observed) -> tuple[Action, ...]:
     """What differs is applied, in the order of `desired`; then what isn't wanted any more goes, a namespace that the
-    tenant has left with all that is in it."""
+    tenant has left with all that is in it, unless somebody else has a release there."""
     present = _present(observed)
     applied: list[Action] = []
     wanted: set[Reference] = set()
@@ -137,7 +137,8 @@ def _object_actions(desired: Desired, observed: Observed) -> tuple[Action, ...]:
     unwanted = [
         reference
         for reference, state in present.items()
-        if state.is_ours and not state.is_deleting and reference not in wanted and not _is_home(desired, reference)
+        if state.is_ours and not state.is_deleting and reference not in wanted
+        if not (reference.kind == "Namespace" and reference.name in (desired.namespace, *observed.inhabited))
     ]
     left = {reference.name for reference in unwanted if reference.kind == "Namespace"}
     dropped = (
@@ -146,11 +147,6 @@ def _object_actions(desired: Desired, observed: Observed) -> tuple[Action, ...]:
         if reference.namespace not in left
     )
     return (*applied, *dropped)
-
-
-def _is_home(desired: Desired, reference: Reference) -> bool:
-    """The namespace in which the release is wanted, which may be one that is shared by now."""
-    return reference.kind == "Namespace" and reference.name == desired.namespace
 
 
 def _present(observed: Observed) -> dict[Reference, ObjectState]:

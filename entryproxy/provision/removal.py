@@ -56,7 +56,7 @@ def _farewell(observed: Observed) -> str:
 def _has_own_namespace(observed: Observed) -> bool:
     """Whether the namespace goes with the tenant. One with somebody else's release in it doesn't."""
     namespace = observed.namespace
-    return namespace is not None and namespace.is_ours and not is_foreign(observed.revisions)
+    return namespace is not None and namespace.is_ours and namespace.reference.name not in observed.inhabited
 
 
 def _objects(observed: Observed, has_own_namespace: bool) -> tuple[Reference, ...]:
@@ -67,5 +67,6 @@ def _objects(observed: Observed, has_own_namespace: bool) -> tuple[Reference, ..
         each.reference
         for each in observed.objects
         if each.is_ours and each.reference != namespace and (going is None or each.reference.namespace != going)
+        if not (each.reference.kind == "Namespace" and each.reference.name in observed.inhabited)
     )
     return tuple(dict.fromkeys((*observed.leftovers, *single)))

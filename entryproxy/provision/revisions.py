@@ -110,6 +110,9 @@ def _after_failure(release: DesiredRelease, revisions: _Revisions, observed: Obs
 def _keep(release: DesiredRelease, revisions: _Revisions, observed: Observed, now: float) -> Plan:
     """No Helm: what is deployed is what is wanted, unless its pods don't come up."""
     highest, rollout = revisions[-1], observed.rollout
+    stalled = _stalled(release, revisions, observed, now) if rollout.stalled else None
+    if stalled is not None and (stalled.actions or not observed.missing):
+        return stalled
     if observed.missing:
         return Plan(
             actions=(RepairObjects(observed.missing),),
@@ -117,8 +120,6 @@ def _keep(release: DesiredRelease, revisions: _Revisions, observed: Observed, no
             reason="Repairing",
             message=f"Objects of revision {highest.number} were deleted or changed: they are applied again.",
         )
-    if rollout.stalled:
-        return _stalled(release, revisions, observed, now)
     if not observed.is_gateway_ready:
         message = f"Revision {highest.number} is deployed; its gateway isn't available yet."
         return Plan(phase="Provisioning", reason="GatewayNotReady", message=message, next_at=_soon(now, highest))
@@ -139,14 +140,15 @@ def _stalled(release: DesiredRelease, revisions: _Revisions, observed: Observed,
     left it isn't the upgrade's fault, as when a node is gone, and going back would bring nothing back. Where there is
     nothing to do, regular looks see soon enough when the cluster has got there by itself."""
     highest = revisions[-1]
+    look = f"Look at them: kubectl --namespace {release.namespace} describe pods."
     if observed.rollout.is_complete:
-        message = f"No gateway of revision {highest.number} is available. {observed.rollout.stalled}."
+        message = f"No pod of revision {highest.number}'s gateway is available. {observed.rollout.stalled}. {look}"
         return Plan(phase="Failed", reason="GatewayUnavailable", message=message, next_at=now + BACK_OFF_SECONDS_MAX)
     older = [each for each in revisions[:-1] if each.status == "superseded" and each.digest != highest.digest]
     good = [each for each in older if each.digest and not _is_bad(each, observed.attempt)]
     why = f"The pods of revision {highest.number} don't come up. {observed.rollout.stalled}."
     if not good:
-        return Plan(phase="Failed", reason="RolloutFailed", message=why, next_at=now + BACK_OFF_SECONDS_MAX)
+        return Plan(phase="Failed", reason="RolloutFailed", message=f"{why} {look}", next_at=now + BACK_OFF_SECONDS_MAX)
     message = f"{why} Back to revision {good[-1].number}."
     back = _rollback(release, good[-1].number, "RolloutFailed", message)
     return msgspec.structs.replace(back, is_failure=True)

@@ -117,7 +117,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     its Deployments. missing: objects of the deployed revision's manifest that aren't there or differ. leftovers:
     objects that carry the release's identity and belong to no revision that is kept. release_name, release_namespace:
     whose the revisions are; removal has nobody else to ask. definitions: names of the CustomResourceDefinitions that
-    are there.
+    are there. inhabited: names of our namespaces in which somebody else has a release: they stay.
 
     Nothing is at work on the release while this is looked at: one round at a time for each tenant, and one leader.
     """
@@ -135,6 +135,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Reference, ...] = ()
     leftovers: tuple[Reference, ...] = ()
     definitions: frozenset[str] = frozenset()
+    inhabited: frozenset[str] = frozenset()
 
     @property
     def is_gateway_ready(self) -> bool:

@@ -11,7 +11,7 @@ from entryproxy.config.manifests import parse_documents
 from entryproxy.controller.holders import Holder
 from entryproxy.controller.manifests import Manifests
 from entryproxy.controller.observe import Observer, Target
-from entryproxy.provision.actions import DropFinalizer
+from entryproxy.provision.actions import DeleteNamespace, DropFinalizer
 from entryproxy.provision.objects import GATEWAY_POLICY
 from entryproxy.provision.plan import plan
 from entryproxy.provision.state import Observed, Reference
@@ -177,6 +177,24 @@ async def test_a_release_that_somebody_else_made(
     assert [(one.number, one.digest) for one in seen.revisions] == [(1, "")]
     assert seen.missing == ()
     assert reason(wanted, seen) == "NotOurs"
+
+
+@pytest.mark.parametrize("name", ["", "console"])
+async def test_a_namespace_with_a_release_of_somebody_else_stays(
+    cluster: Cluster, gateway: Installed, client: RecordingClient, observer: Observer, namespace: str, name: str
+) -> None:
+    """Whatever its name, when the tenant is taken away as well as when it moves."""
+    await gateway.make_objects(client, gateway.desired())
+    theirs = Installed(cluster, name or gateway.tenant)
+    theirs.install(gateway.namespace, digest="")
+    going = target(gateway, desired=None, wanted_source="", is_removed=True, is_withdrawn=True)
+    removal = plan(None, await observer.observe(going), 0.0)
+    assert removal.reason == "DeletingObjects"
+    assert not any(isinstance(action, DeleteNamespace) for action in removal.actions)
+    moved = target(gateway, f"{namespace}-anew")
+    seen = await observer.observe(moved)
+    assert seen.inhabited == {gateway.namespace}
+    assert not any(isinstance(action, DeleteNamespace) for action in plan(moved.desired, seen, 0.0).actions)
 
 
 async def test_shared_namespace(

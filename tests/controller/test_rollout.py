@@ -50,7 +50,10 @@ def test_how_far_it_has_got(one: Deployment, is_available: bool, is_complete: bo
     [
         (deployment(OVERLAPPING), ""),
         (deployment(OVERLAPPING, condition("Progressing", age=59, message="slow.")), ""),
-        (deployment(OVERLAPPING, condition("Progressing", age=61, message="slow.")), "Deployment gateway: slow"),
+        (
+            deployment(OVERLAPPING, condition("Progressing", age=61, message="slow.")),
+            "Deployment gateway: no progress for 60 s",
+        ),
         (deployment(CURRENT, condition("Progressing", age=9_999, reason="NewReplicaSetAvailable")), ""),
         (
             deployment(
@@ -69,12 +72,27 @@ def test_how_far_it_has_got(one: Deployment, is_available: bool, is_complete: bo
         # Pods that are new and not there any more, as when their node is gone
         (
             deployment({"replicas": 2, "updatedReplicas": 2}, condition("Progressing", age=61, message="old.")),
-            "Deployment gateway: old",
+            "Deployment gateway: no progress for 60 s",
         ),
     ],
 )
 def test_what_holds_it_up(one: Deployment, stalled: str) -> None:
-    assert one.stalled(NOW, 60) == stalled
+    assert one.stalled(NOW, 60, since=NOW - 3_600) == stalled
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        condition("Progressing", age=7_200, reason="NewReplicaSetAvailable"),
+        condition("Progressing", "False", age=7_200, reason="ProgressDeadlineExceeded"),
+    ],
+)
+def test_what_was_said_of_the_rollout_before(progress: dict[str, Any]) -> None:
+    """The Deployment's controller takes its time, and more when it has just started itself."""
+    assert deployment(CURRENT, progress, generation=2).stalled(NOW, 60, since=NOW - 3_600) == ""
+    begun = deployment(OVERLAPPING, progress)
+    assert begun.stalled(NOW, 60, since=NOW - 60) == ""
+    assert begun.stalled(NOW, 60, since=NOW - 61) == "Deployment gateway: no progress for 60 s"
 
 
 class Api:
@@ -91,14 +109,15 @@ class Api:
 
 
 async def look(**documents: Any) -> Rollout:
-    return await look_at_rollout(Api(**documents), "ns", "gateway", ("controller",), NOW, 60)  # type: ignore[arg-type]
+    api: Any = Api(**documents)
+    return await look_at_rollout(api, "ns", "gateway", ("controller",), now=NOW, since=NOW - 3_600, rollout_seconds=60)
 
 
 async def test_all_deployments_of_a_release_count() -> None:
     stuck = document(OVERLAPPING, condition("Progressing", age=61, message="stuck"))
     assert await look(gateway=document(CURRENT), controller=document(CURRENT)) == Rollout(is_serving=True)
     assert await look(gateway=document(CURRENT), controller=stuck) == Rollout(
-        is_serving=True, is_complete=False, stalled="Deployment gateway: stuck"
+        is_serving=True, is_complete=False, stalled="Deployment gateway: no progress for 60 s"
     )
     assert await look(gateway=document(OVERLAPPING)) == Rollout(is_serving=True, is_complete=False)
     assert await look(controller=document(CURRENT)) == Rollout()

@@ -14,7 +14,7 @@ SERVES = Rollout(is_serving=True)
 CASES = {
     "nothing yet": (Observed(), "False Installing", "False Installing", "True Installing"),
     "gateway starting": (
-        observed("1 deployed D2"), "False GatewayNotReady", "True GatewayNotReady", "True GatewayNotReady",
+        observed("1 deployed D2"), "False GatewayNotReady", "True Deployed", "True GatewayNotReady",
     ),
     "serving": (observed("1 deployed D2", rollout=SERVES), "True GatewayReady", "True Ready", "False Ready"),
     "repairing": (

@@ -54,12 +54,25 @@ CASES: dict[str, Golden] = {
     ),
     "installed, gateway starting": (desired(), observed("1 deployed D2"), [], "Provisioning", "GatewayNotReady"),
     "installed and serving": (desired(), observed("1 deployed D2", **SERVING), [], "Ready", "Ready"),
+    "left by its tenant, with somebody's release": (
+        desired(), observed("1 deployed D2", objects=(state(QUOTA_MANIFEST), state(LEFT), state(IN_LEFT)),
+        inhabited=frozenset({"acme-old"}), **SERVING),
+        ["delete ConfigMap acme-old/one"], "Ready", "Repairing",
+    ),
     "its pods take the place of older ones": (
         desired(), observed("1 superseded D1", "2 deployed D2", rollout=ROLLING), [], "Upgrading", "RollingOut",
     ),
     "its pods don't come up": (
         desired(), observed("1 superseded D1", "2 deployed D2", rollout=STALLED), [rollback(1, "RolloutFailed")],
         "RollingBack", "RolloutFailed",
+    ),
+    "its pods don't come up, and an object of it is gone": (
+        desired(), observed("1 superseded D1", "2 deployed D2", rollout=STALLED, missing=(config_map("a"),)),
+        [rollback(1, "RolloutFailed")], "RollingBack", "RolloutFailed",
+    ),
+    "its pods don't come up for the object that is gone": (
+        desired(), observed("1 deployed D2", rollout=Rollout(stalled="Deployment g: node lost"), missing=(config_map("a"),)),
+        ["apply again from the deployed manifest: ConfigMap acme-gateway/a"], "Provisioning", "Repairing",
     ),
     "its pods don't come up again": (
         desired(), observed("2 superseded D2", "3 superseded D1", "4 deployed D2", rollout=STALLED, attempt=failing()),

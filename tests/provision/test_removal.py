@@ -13,6 +13,7 @@ GONE = {"namespace": None, "objects": ()}
 UNINSTALL = "uninstall release acme-gateway/acme"
 DROP = "drop our finalizer from the tenant's ConfigMap"
 DELETE_NAMESPACE = "delete Namespace acme-gateway"
+INHABITED = frozenset({"acme-gateway"})
 
 CASES: dict[str, tuple[Observed, list[str], str, str]] = {
     "still served": (observed("1 deployed D1"), [], "Removing", "Withdrawing"),
@@ -49,8 +50,19 @@ CASES: dict[str, tuple[Observed, list[str], str, str]] = {
         observed(objects=(state(QUOTA_MANIFEST, is_ours=False),), is_withdrawn=True, **GIVEN), [DROP],
         "Removed", "Removed",
     ),
-    "a foreign release in our namespace": (
-        observed("1 deployed", objects=(), is_withdrawn=True), [DROP], "Removed", "Removed",
+    "somebody's release in our namespace": (
+        observed(objects=(state(QUOTA_MANIFEST),), is_withdrawn=True, inhabited=INHABITED),
+        ["delete ResourceQuota acme-gateway/acme"], "Removing", "DeletingObjects",
+    ),
+    "all but a namespace with somebody's release": (
+        observed(objects=(), is_withdrawn=True, inhabited=INHABITED), [DROP], "Removed", "Removed",
+    ),
+    "another namespace of ours with somebody's release": (
+        observed(objects=(state(NAMESPACE_MANIFEST),), is_withdrawn=True, inhabited=INHABITED, namespace=None), [DROP],
+        "Removed", "Removed",
+    ),
+    "somebody's release of our name": (
+        observed("1 deployed", objects=(), is_withdrawn=True, inhabited=INHABITED), [DROP], "Removed", "Removed",
     ),
 }  # fmt: skip
 
@@ -65,6 +77,6 @@ def test_stage(there: Observed, actions: list[str], phase: str, reason: str) -> 
 def test_what_stays_is_said() -> None:
     message = plan_removal(CASES["only a namespace that isn't ours"][0], NOW).message
     assert message == "Everything of ours is gone. Namespace acme-gateway was left: it isn't ours."
-    message = plan_removal(CASES["a foreign release in our namespace"][0], NOW).message
+    message = plan_removal(CASES["somebody's release of our name"][0], NOW).message
     assert "Release acme was left: somebody else made it." in message
     assert "Namespace acme-gateway was left: it holds a release that isn't ours." in message
