@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests import tools
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import PROGRAMS, ControlPlane
 from tests.support import require_tool
+
+# No test is timed, Hypothesis's own deadline for an example included.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 pytest.register_assert_rewrite("tests.golden")  # so that a difference is shown
 

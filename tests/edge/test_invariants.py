@@ -170,7 +170,7 @@ async def play(budgets: BudgetTable, events: list[Event]) -> None:
         world.edge.wheel.stop()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(events=_EVENTS)
 def test_whatever_happens(budgets: BudgetTable, events: list[Event]) -> None:
     asyncio.run(play(budgets, events))

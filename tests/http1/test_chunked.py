@@ -281,7 +281,7 @@ def cut_wires(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, list[bytes]]:
     return b"".join(body), section, rest, pieces
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(cut_wires())
 def test_any_cut_gives_the_same(case: tuple[bytes, bytes, bytes, list[bytes]]) -> None:
     body, section, rest, pieces = case
@@ -301,7 +301,7 @@ def test_any_cut_gives_the_same(case: tuple[bytes, bytes, bytes, list[bytes]]) -
     assert decoder.trailers == section.replace(b"Content-Length: 9\r\n", b"")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(
         st.sampled_from([*octets(b'0123aF;=" \r\n\\x:'), b"\r\n", b"\r\n0\r\n\r\n", b"5\r\nhello\r\n"]), max_size=16
@@ -325,7 +325,7 @@ def outcome(pieces: list[bytes]) -> object:
     return body
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(bodies)
 def test_encode_and_decode(parts: list[bytes]) -> None:
     wire = b"".join(b"".join(encode_chunk(part)) for part in parts) + last_chunk(b"X: a\r\n")

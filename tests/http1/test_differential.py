@@ -27,7 +27,7 @@ def test_grown_messages() -> None:
     assert verdicts["request refused"] > SEEDS / 5
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.randoms(use_true_random=False))
 def test_shrinkable_messages(random: Random) -> None:
     source = Source(random)
@@ -37,7 +37,7 @@ def test_shrinkable_messages(random: Random) -> None:
     assert list(faults_of_response(response, source.cuts(response))) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_after_a_good_beginning(head: bytes, body: bytes) -> None:
     data = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + head + b"\r\n\r\n" + body

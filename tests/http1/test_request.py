@@ -140,7 +140,7 @@ words = st.sampled_from(
 endings = st.sampled_from([b" HTTP/1.1", b" HTTP/1.0", b" HTTP/1.2", b" HTTP/2.0", b"", b" HTTP/1.1\n", b" HTTP/1.1 "])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(words, max_size=6).map(b"".join), endings)
 def test_the_short_cut_reads_what_the_parser_reads(begin: bytes, ending: bytes) -> None:
     for line in (begin + ending, b"GET /" + begin + ending):
@@ -621,7 +621,7 @@ def parsed_or_none(block: bytes) -> RequestFields | None:
         return None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(blocks)
 def test_lines_hold_nothing_of_the_entry_or_the_hop(block: bytes) -> None:
     fields = parsed_or_none(block)
@@ -642,7 +642,7 @@ def test_lines_hold_nothing_of_the_entry_or_the_hop(block: bytes) -> None:
         assert not plain.startswith((b"x-forwarded-", b"x-entry-"))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(blocks)
 def test_lines_are_a_fixed_point_without_framing(block: bytes) -> None:
     fields = parsed_or_none(block)
@@ -653,7 +653,7 @@ def test_lines_are_a_fixed_point_without_framing(block: bytes) -> None:
     assert (again.host, again.content_length, again.chunked, again.upgrade) == (None, None, False, None)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=60))
 def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     for parse in (parse_request_line, parse_request_fields):

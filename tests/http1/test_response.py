@@ -213,7 +213,7 @@ def test_hsts() -> None:
     assert head.lines_without_hsts == b"X-A: 1\r\nX-B: 2\r\n"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60))
 def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     for block in (data, b"HTTP/1.1 200 OK\r\n" + data + b"\r\n\r\n"):

@@ -84,7 +84,7 @@ def labelled(made: Plan) -> list[LabelledObject]:
     return [one for one in read if one is not None]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(INGRESSES, max_size=5),
     st.dictionaries(st.sampled_from(sorted(OPTIONS)), VALUES, max_size=5),

@@ -402,5 +402,5 @@ def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TestJourney = Journey.TestCase
 TestJourney.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, phases=set(Phase) - {Phase.explain}
+    max_examples=150, stateful_step_count=40, phases=set(Phase) - {Phase.explain}
 )

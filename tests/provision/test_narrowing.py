@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from entryproxy.config.yaml import parse_yaml
@@ -214,7 +214,6 @@ def test_refusals(document: Any, words: str) -> None:
 KINDS = st.sampled_from(["ClusterRole", "Role"])
 
 
-@settings(deadline=None)  # real YAML is read and written
 @given(st.lists(st.tuples(KINDS, RULES), max_size=3), st.sampled_from(["", "apps"]), st.booleans())
 def test_whatever_the_chart_asks_for(asked: list[tuple[str, Any]], watched: str, has_other: bool) -> None:
     documents: list[Any] = []

@@ -31,6 +31,7 @@ LEFT = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "acme-old"
 IN_LEFT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one", "namespace": "acme-old"}}
 ROLLING = Rollout(is_serving=True, is_complete=False)
 STALLED = Rollout(is_serving=True, is_complete=False, stalled="Deployment g: image pull failed")
+LOST = Rollout(stalled="Deployment g: node lost")
 SERVING = {"rollout": Rollout(is_serving=True)}
 
 
@@ -71,7 +72,7 @@ CASES: dict[str, Golden] = {
         [rollback(1, "RolloutFailed")], "RollingBack", "RolloutFailed",
     ),
     "its pods don't come up for the object that is gone": (
-        desired(), observed("1 deployed D2", rollout=Rollout(stalled="Deployment g: node lost"), missing=(config_map("a"),)),
+        desired(), observed("1 deployed D2", rollout=LOST, missing=(config_map("a"),)),
         ["apply again from the deployed manifest: ConfigMap acme-gateway/a"], "Provisioning", "Repairing",
     ),
     "its pods don't come up again": (
@@ -82,7 +83,7 @@ CASES: dict[str, Golden] = {
         desired(), observed("1 failed D1", "2 deployed D2", rollout=STALLED), [], "Failed", "RolloutFailed",
     ),
     "no gateway is available, and none is older": (
-        desired(), observed("1 superseded D1", "2 deployed D2", rollout=Rollout(stalled="Deployment g: node lost")),
+        desired(), observed("1 superseded D1", "2 deployed D2", rollout=LOST),
         [], "Failed", "GatewayUnavailable",
     ),
     "after that": (
