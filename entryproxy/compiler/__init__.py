@@ -9,5 +9,7 @@ finding; it never stops another object. The steps, each in its own module:
 3. `assembly`: drafts, platform defaults and certificates (`coverage` says which names each may serve) → tenants in
 force.
 
+Documents are read by `documents`, with `advice` on what may have been meant.
+
 `provisioning.read_tenant_spec` is for the controller: one document as written, by the same judgement.
 """

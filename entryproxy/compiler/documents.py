@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from entryproxy.compiler.advice import allowed_values, nearest_field
 from entryproxy.compiler.findings import Rejected, warning
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledConfigMap
@@ -18,6 +19,8 @@ ParseYaml = Callable[[str], object]
 
 _AT = re.compile(r"(?P<message>.*) - at `(?P<path>[^`]*)`", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
+_WRONG_WORD = re.compile(r"Invalid enum value ")
+_NO_TEXT = re.compile(r"Expected `str`, got `(int|float|bool)`")
 
 
 def decode(source: LabelledConfigMap, key: str, parse_yaml: ParseYaml) -> dict[str, Any]:
@@ -41,9 +44,20 @@ def validate(key: str, value: Mapping[str, Any], kind: type[T]) -> T:
         message, path = str(problem), "$"
         if at := _AT.fullmatch(message):
             message, path = at["message"], at["path"]
-        if unknown := _UNKNOWN_FIELD.fullmatch(message):
-            message, path = "Unknown field", f"{path}.{unknown['name']}"
-        raise Rejected(f"{key}: {path}", message) from problem
+        raise Rejected(*_told(key, path, message, kind)) from problem
+
+
+def _told(key: str, path: str, message: str, kind: type) -> tuple[str, str]:
+    """Field and message, with what may have been meant."""
+    if unknown := _UNKNOWN_FIELD.fullmatch(message):
+        nearest = nearest_field(kind, path, unknown["name"])
+        meant = f" (do you mean {nearest}?)" if nearest else ""
+        return f"{key}: {path}.{unknown['name']}", f"Unknown field{meant}"
+    if _WRONG_WORD.match(message) and (words := allowed_values(kind, path)):
+        return f"{key}: {path}", f"{message}; expected {', '.join(words)}"
+    if _NO_TEXT.fullmatch(message):
+        return f"{key}: {path}", f"{message}; put it in quotes"
+    return f"{key}: {path}", message
 
 
 def merge(defaults: Mapping[str, Any], own: Mapping[str, Any], part: str, kind: type[T]) -> T:
