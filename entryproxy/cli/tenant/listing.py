@@ -47,7 +47,7 @@ def _cells(one: TenantLine, now: float) -> tuple[str, ...]:
     return (
         one.id,
         one.state,
-        one.release.phase if one.release is not None else words.NONE,
+        one.release.phase if one.release is not None else "Waiting" if one.is_awaited else words.NONE,
         words.some_of(one.domains),
         _gateway(one.gateway),
         str(len(one.certificates)),

@@ -9,12 +9,16 @@ from typing import Any, Literal
 
 from entryproxy.cli.judging import Judgement
 from entryproxy.cli.tenant.status import Told
+from entryproxy.compiler.findings import Rejected
+from entryproxy.compiler.provisioning import read_tenant_spec
+from entryproxy.config.yaml import parse_yaml
 from entryproxy.console.rows import CertificateRow, Row, certificate_row
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import SYSTEM
 from entryproxy.model.objects import LabelledConfigMap, LabelledEndpointSlice, LabelledObject
+from entryproxy.model.release import NamespaceSpec, ReleaseSpec
 from entryproxy.model.status import TenantStatus
-from entryproxy.model.tenant import Limits, Tenant, Timeouts
+from entryproxy.model.tenant import Limits, Tenant, TenantSpec, Timeouts
 from entryproxy.model.times import rfc3339
 from entryproxy.routing.explain import GatewayView, view_gateway
 
@@ -28,7 +32,8 @@ _SERVICE_ADDRESS = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\
 class TenantLine(Row, frozen=True, kw_only=True):
     """One line of the list. source: "namespace/name" of the ConfigMap that declares it, "" without one. created: of
     that ConfigMap, "" when not known. domains: the custom ones that it owns. errors, warnings: how many findings.
-    release: what the controller says of its gateway, None for nothing."""
+    release: what the controller says of its gateway, None for nothing. is_awaited: one is asked for, and no controller
+    has said anything yet."""
 
     id: str
     state: State
@@ -40,11 +45,13 @@ class TenantLine(Row, frozen=True, kw_only=True):
     errors: int
     warnings: int
     release: TenantStatus | None = None
+    is_awaited: bool = False
 
 
 class TenantSheet(TenantLine, frozen=True, kw_only=True):
     """All that is known of one tenant. hosts: "*.<its system host>", its system host, then its custom domains.
-    objects: all that carry its label."""
+    objects: all that carry its label. asked, namespace: the document's `release` and what surrounds it, None without a
+    release, and of a document that can't be read."""
 
     hosts: tuple[str, ...]
     https_redirect: bool | None
@@ -53,27 +60,31 @@ class TenantSheet(TenantLine, frozen=True, kw_only=True):
     timeouts: Timeouts | None
     objects: tuple[str, ...]
     findings: tuple[Finding, ...]
+    asked: ReleaseSpec | None = None
+    namespace: NamespaceSpec | None = None
 
 
-def tenant_lines(judgement: Judgement, told: Mapping[str, Told]) -> list[TenantLine]:
+def tenant_lines(judgement: Judgement, told: Mapping[str, Told] | None) -> list[TenantLine]:
     """Every tenant that an object of the namespace or a finding names, by id. EndpointSlices are those of the whole
-    cluster, where other entries may have tenants. told: by ConfigMap."""
+    cluster, where other entries may have tenants. told: by ConfigMap, None where nobody
+    tells anything."""
     objects, findings = _objects_by_tenant(judgement), _findings_by_tenant(judgement)
     objects = {key: found for key, found in objects.items() if not _are_slices(found)}
-    going = {one.tenant for one in told.values() if one.is_going}
+    going = {one.tenant for one in (told or {}).values() if one.is_going}
     ids = {*objects, *findings, *judgement.compilation.tenants, *going} - {SYSTEM, ""}
     return [
         TenantLine(**_common(one, judgement, objects.get(one, ()), findings.get(one, ()), told)) for one in sorted(ids)
     ]
 
 
-def tenant_sheet(tenant_id: str, judgement: Judgement, told: Mapping[str, Told]) -> TenantSheet | None:
-    """None when nothing names the tenant. told: by ConfigMap."""
+def tenant_sheet(tenant_id: str, judgement: Judgement, told: Mapping[str, Told] | None) -> TenantSheet | None:
+    """None when nothing names the tenant. told: as for the list."""
     objects = _objects_by_tenant(judgement).get(tenant_id, ())
     findings = _findings_by_tenant(judgement).get(tenant_id, ())
-    if _are_slices(objects) and not findings and not _going(tenant_id, told):
+    if _are_slices(objects) and not findings and not _going(tenant_id, told or {}):
         return None
     tenant = judgement.compilation.tenants.get(tenant_id)
+    spec = _spec(_declaring(tenant, objects))
     return TenantSheet(
         **_common(tenant_id, judgement, objects, findings, told),
         hosts=_hosts(tenant, judgement),
@@ -83,7 +94,17 @@ def tenant_sheet(tenant_id: str, judgement: Judgement, told: Mapping[str, Told])
         timeouts=tenant.timeouts if tenant else None,
         objects=tuple(sorted(one.reference for one in objects)),
         findings=tuple(findings),
+        asked=spec.release,
+        namespace=spec.namespace if spec.release is not None else None,
     )
+
+
+def _spec(declaring: LabelledConfigMap | None) -> TenantSpec:
+    """As written; a finding says what is wrong with one that can't be read."""
+    try:
+        return read_tenant_spec(declaring, parse_yaml) if declaring is not None else TenantSpec()
+    except Rejected:
+        return TenantSpec()
 
 
 def _are_slices(objects: Iterable[LabelledObject]) -> bool:
@@ -104,25 +125,28 @@ def _common(
     judgement: Judgement,
     objects: Iterable[LabelledObject],
     findings: Iterable[Finding],
-    told: Mapping[str, Told],
+    told: Mapping[str, Told] | None,
 ) -> dict[str, Any]:
     """The fields that both rows have."""
+    can_be_told, told = told is not None, told or {}
     tenant = judgement.compilation.tenants.get(tenant_id)
     declaring = _declaring(tenant, objects)
     is_declared = declaring is not None or any(one.object.startswith("ConfigMap ") for one in findings)
     source = f"{declaring.namespace}/{declaring.name}" if declaring else _going(tenant_id, told)
     severities = [one.severity for one in findings]
+    release = told[source].status if source in told else None
     return {
         "id": tenant_id,
         "state": "InForce" if tenant else "Rejected" if is_declared else "Removing" if source else "Undeclared",
         "source": source,
-        "created": _seconds(declaring.created) if declaring else "",
+        "created": _seconds(declaring.created) if declaring else told[source].created if source in told else "",
         "domains": tenant.domains if tenant else (),
         "gateway": view_gateway(tenant) if tenant else None,
         "certificates": tuple(certificate_row(one, judgement.now) for one in tenant.certificates) if tenant else (),
         "errors": severities.count("error"),
         "warnings": severities.count("warning"),
-        "release": told[source].status if source in told else None,
+        "release": release,
+        "is_awaited": bool(can_be_told and tenant and tenant.provisioning and release is None),
     }
 
 

@@ -51,8 +51,8 @@ def _fields(sheet: TenantSheet, now: float) -> Iterator[tuple[str, str]]:
     yield from several("hosts", sheet.hosts)
     if sheet.gateway is not None:
         yield from several("gateway", words.gateway(sheet.gateway))
-    if sheet.release is not None:
-        yield from several("release", status_lines(sheet.release))
+    yield from several("release", list(_release(sheet)))
+    yield from several("asked for", list(_asked(sheet)))
     yield from several("certificates", [line for one in sheet.certificates for line in _certificate(one)])
     if sheet.limits is not None:
         yield "limits", words.limits(sheet.limits)
@@ -63,6 +63,36 @@ def _fields(sheet: TenantSheet, now: float) -> Iterator[tuple[str, str]]:
     if sheet.hsts:
         yield "hsts", sheet.hsts
     yield from several("findings", [str(one) for one in sheet.findings])
+
+
+def _release(sheet: TenantSheet) -> Iterator[str]:
+    """What the controller says of the gateway, or that it says nothing."""
+    if sheet.is_awaited:
+        yield "no controller has said anything yet"
+    if sheet.release is None:
+        return
+    if sheet.state == "Removing" and sheet.release.phase != "Removing":
+        yield "deleted, and no controller has taken that up yet; this was said before:"
+    yield from status_lines(sheet.release)
+
+
+def _asked(sheet: TenantSheet) -> Iterator[str]:
+    """What the document wants of the controller."""
+    asked, namespace = sheet.asked, sheet.namespace
+    if asked is None or namespace is None:
+        return
+    if not asked.enabled:
+        yield "nothing: somebody else runs the gateway"
+        return
+    chart = f"chart {asked.chart or 'of the controller'}, version {asked.version or 'of the controller'}"
+    yield f"profile {asked.profile}, isolation {asked.isolation}, {chart}"
+    if asked.values:
+        yield f"values for {', '.join(asked.values)}"
+    quota = [f"{name} {amount}" for name in ("cpu", "memory", "storage") if (amount := getattr(namespace.quota, name))]
+    if quota:
+        yield f"quota {', '.join(quota)}"
+    if namespace.admins:
+        yield f"admins {', '.join(namespace.admins)}"
 
 
 def _certificate(row: CertificateRow) -> list[str]:

@@ -11,6 +11,7 @@ from entryproxy.model.status import TenantStatus
 from entryproxy.model.tenant import GatewayService, Tenant
 from tests.compiler.objects import config, secret, settings
 
+CREATED = "2026-01-01T00:00:00Z"
 READY, REMOVING = TenantStatus(phase="Ready", revision=2), TenantStatus(phase="Removing")
 
 
@@ -114,10 +115,26 @@ def test_what_the_controller_says() -> None:
     assert (sheet.state, sheet.release) == ("InForce", READY)
 
 
+def test_what_no_controller_has_taken_up() -> None:
+    release = {"release": {"profile": "test"}, "namespace": {"admins": ["group:a"]}}
+    judgement = judged(settings(), config("t1", release), config("t2"))
+    assert [one.is_awaited for one in tenant_lines(judgement, {})] == [True, False]
+    assert [one.is_awaited for one in tenant_lines(judgement, None)] == [False, False]
+    told = {"higress-system/t1": Told(tenant="t1", uid="u1", status=READY)}
+    assert [one.is_awaited for one in tenant_lines(judgement, told)] == [False, False]
+    sheet, bare = tenant_sheet("t1", judgement, {}), tenant_sheet("t2", judgement, {})
+    assert sheet is not None
+    assert sheet.asked is not None
+    assert sheet.namespace is not None
+    assert (sheet.asked.profile, sheet.namespace.admins) == ("test", ("group:a",))
+    assert bare is not None
+    assert (bare.asked, bare.namespace) == (None, None)
+
+
 def test_a_tenant_that_is_being_removed() -> None:
     """Its ConfigMap is nothing to the entry any more; whether it left certificates doesn't matter."""
     told = {
-        "higress-system/t1": Told(tenant="t1", uid="u1", status=REMOVING, is_going=True),
+        "higress-system/t1": Told(tenant="t1", uid="u1", status=REMOVING, is_going=True, created=CREATED),
         "higress-system/t2": Told(tenant="t2", uid="u2", status=REMOVING, is_going=True),
         "higress-system/platform": Told(tenant="system", uid="u3", status=None, is_going=True),
     }
@@ -127,7 +144,7 @@ def test_a_tenant_that_is_being_removed() -> None:
         sheet = tenant_sheet(line.id, judgement, told)
         assert sheet is not None
         assert (sheet.state, sheet.release) == ("Removing", REMOVING)
-    assert [one.id for one in tenant_lines(judgement, told)] == ["t1", "t2"]
+    assert [(one.id, one.created) for one in tenant_lines(judgement, told)] == [("t1", CREATED), ("t2", "")]
     assert tenant_sheet("t3", judgement, told) is None
 
 

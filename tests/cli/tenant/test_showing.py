@@ -46,6 +46,18 @@ def test_what_is_not_in_force_is_shown_with_its_findings(folder: Path, capsys: p
     assert "[InvalidObject]" in text
 
 
+def test_what_is_asked_of_the_controller(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = "release: {profile: test, values: {gateway: {}}}\nnamespace: {quota: {cpu: '6'}, admins: [group:a]}"
+    (folder / "t2.yaml").write_text(config_map("t2", {"tenant.yaml": document}))
+    assert show("t2", "--source", str(folder)) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    asked = "profile test, isolation namespace, chart of the controller, version of the controller"
+    assert f"asked for {asked} values for gateway quota cpu 6 admins group:a" in text
+    (folder / "t2.yaml").write_text(config_map("t2", {"tenant.yaml": "release: {enabled: false}"}))
+    assert show("t2", "--source", str(folder)) == 0
+    assert "asked for nothing: somebody else runs the gateway" in " ".join(capsys.readouterr().out.split())
+
+
 def test_no_such_tenant(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show("t9", "--source", str(folder)) == 1
     assert "no object has the label of tenant t9" in capsys.readouterr().err

@@ -25,7 +25,7 @@ async def test_what_is_told_of_every_tenant() -> None:
 
 
 def test_nobody_tells_anything_in_a_folder() -> None:
-    assert told_at(argparse.Namespace(folder="/etc/tenants")) == {}
+    assert told_at(argparse.Namespace(folder="/etc/tenants")) is None
 
 
 def test_lines() -> None:
