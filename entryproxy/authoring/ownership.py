@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from entryproxy.authoring.objects import Manifest
-from entryproxy.model.objects import FINALIZER, TENANT_LABEL
+from entryproxy.model.objects import CONFIG_MAP, FINALIZER, TENANT_LABEL
 
 FIELD_MANAGER = "entryproxy"
 _NO_VERSION = "1"
@@ -47,11 +47,17 @@ def refusal(manifest: Mapping[str, Any], tenant: str) -> str:
         return f"{what} exists already and belongs to {label!r}"
     if metadata.get("deletionTimestamp"):
         finalizers = ", ".join(metadata.get("finalizers") or ()) or "nobody"
-        return f"{what} is being removed and waits for {finalizers}"
+        remedy = f"; entryproxy tenant remove {tenant} --wait ends when it is gone" if _is_document(manifest) else ""
+        return f"{what} is being removed and waits for {finalizers}{remedy}"
     if not is_ours(metadata):
         managers = ", ".join(other_managers(metadata)) or "somebody else"
         return f"{what} exists already and is kept by {managers}: change it there"
     return ""
+
+
+def _is_document(manifest: Mapping[str, Any]) -> bool:
+    """Removing the tenant is no way to wait for a Secret."""
+    return manifest.get("kind") == CONFIG_MAP
 
 
 def obstacles(metadata: Mapping[str, Any]) -> list[str]:

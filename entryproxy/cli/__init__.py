@@ -10,9 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any, NoReturn
 
 from entryproxy import __version__
 from entryproxy.cli.output import CommandError, complain
+from entryproxy.model.printable import printable
 
 _COMMANDS = {
     "serve": "entryproxy.cli.serve",
@@ -46,9 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Commands have dozens of options: what is wrong is told in a line, by the command that it is wrong for."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """argparse would collect what no command knows, and let the outermost one complain."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with status 2."""
+        self.exit(2, printable(f"{self.prog}: {message} ({self.prog} --help says what there is)") + "\n")
+
+
 def _parser(command: str = "") -> argparse.ArgumentParser:
     """Of all commands. A known `command` is the only one that is loaded: an entry that starts needs no other."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="entryproxy",
         description="One TLS entry in front of many tenants' gateways. Every option can come from ENTRYPROXY_<OPTION>.",
         allow_abbrev=False,

@@ -38,7 +38,7 @@ class ClusterAccess:
         decoded = await self._list_all(resources.config_maps(self.namespace))
         decoded += await self._list_all(resources.secrets(self.namespace))
         if not decoded:
-            await self._check_namespace()
+            await self.check_namespace()
         findings = [one.problem for one in decoded if one.problem is not None]
         try:
             decoded += await self._list_slices()
@@ -113,6 +113,16 @@ class ClusterAccess:
                 raise
         return True
 
+    async def check_namespace(self) -> None:
+        """An empty list tells nothing: the API server gives one for a namespace that doesn't exist, too."""
+        action = Action(verb="get", resource="namespaces", name=self.namespace, server=self.client.server)
+        with attempt(action):
+            try:
+                await self.client.get(f"/api/v1/namespaces/{self.namespace}")
+            except ApiError as error:
+                if error.status != FORBIDDEN:
+                    raise
+
     async def _list_all(self, resource: Resource) -> list[Decoded]:
         with attempt(self._action("list", resource.plural)):
             return await self._list_again(resource)
@@ -132,16 +142,6 @@ class ClusterAccess:
                 raise
             decoded, _ = await list_all(self.client, resource, is_paged=False)
         return decoded
-
-    async def _check_namespace(self) -> None:
-        """An empty list tells nothing: the API server gives one for a namespace that doesn't exist, too."""
-        action = Action(verb="get", resource="namespaces", name=self.namespace, server=self.client.server)
-        with attempt(action):
-            try:
-                await self.client.get(f"/api/v1/namespaces/{self.namespace}")
-            except ApiError as error:
-                if error.status != FORBIDDEN:
-                    raise
 
     def _action(self, verb: str, resource: str, name: str = "", namespace: str = "") -> Action:
         return Action(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+import msgspec
+
 from entryproxy.cli import words
 from entryproxy.cli.cluster import add_cluster_options
 from entryproxy.cli.judging import add_folder_argument, judge
@@ -37,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError("no settings are in force, so nothing is served")
     snapshot = Snapshot.build(compilation.platform, compilation.tenants.values())
     explanation = explain(snapshot, judgement.findings, args.host, judgement.now)
+    if args.folder is not None:
+        # Nobody writes into a folder how far a gateway is: each of them would look as if it had never served.
+        explanation = msgspec.structs.replace(explanation, provisioning="")
     if args.output == "json":
         print_document(explanation, args.output)
     else:
@@ -48,6 +53,8 @@ def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
     """Label and text of each line, only those that apply."""
     yield "host", one.host
     yield "outcome", _OUTCOMES[one.outcome]
+    if one.provisioning:
+        yield "release", _PROVISIONING[one.provisioning].format(tenant=one.tenant)
     if one.reason:
         yield "reason", f"{one.detail} [{one.reason}]"
     if one.certificate is not None:
@@ -71,6 +78,10 @@ def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
         yield "finding", str(finding)
 
 
+_PROVISIONING = {
+    "pending": "its gateway has not served yet, 503 until it answers: entryproxy tenant show {tenant}",
+    "failed": "its gateway has not served yet, 503, and the last attempt failed: entryproxy tenant show {tenant}",
+}
 _OUTCOMES = {
     "served": "served",
     "refusedAtTls": "refused in the TLS handshake (alert unrecognized_name)",

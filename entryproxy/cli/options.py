@@ -25,12 +25,16 @@ def add_option(
     text: str,
     *,
     metavar: str,
+    unset: str = "none by default",
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """`--name`, else `ENTRYPROXY_<NAME>` unless that is empty, else `default`; without any of them it is required."""
+    """`--name`, else `ENTRYPROXY_<NAME>` unless that is empty, else `default`; without any of them it is required.
+
+    unset: what the help says of the default "".
+    """
     variable = _variable(name)
     value = from_environment(name, environment) or default
-    shown = f"default {default}" if default else "required" if default is None else "none by default"
+    shown = f"default {default}" if default else "required" if default is None else unset
     parser.add_argument(
         f"--{name}",
         type=parse,

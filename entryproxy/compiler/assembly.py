@@ -40,8 +40,11 @@ def tenants_concerned(before: Context, after: Context) -> Set[str] | None:
     """Ids of the tenants to whom the difference may matter, None for all.
 
     A platform may hold a certificate for each of thousands of tenants; one of them that is renewed concerns one tenant.
+    The first and the last one concern all: without any, hosts that nothing covers are refused.
     """
     if msgspec.structs.replace(before, system_names=after.system_names) != after:
+        return None
+    if bool(before.system_names) != bool(after.system_names):
         return None
     names = before.system_names ^ after.system_names
     ids = {name.removesuffix(f".{after.system_domain}").rpartition(".")[2] for name in names}
@@ -211,9 +214,10 @@ def _uncovered(source: LabelledObject, tenant: Tenant, context: Context) -> list
             findings.append(warning(source, "UncoveredHost", f"{DOCUMENT}: $.domains", message))
     if context.system_domain:
         cname_target = f"{tenant.id}.{context.system_domain}"
+        met = "clients get one of the platform that does not match" if context.system_names else "clients are refused"
         for host in (f"*.{cname_target}", cname_target):
             if not is_covered(host, names) and not is_covered(host, context.system_names):
-                message = f'No certificate covers "{host}": clients get one of the platform that does not match'
+                message = f'No certificate covers "{host}": {met}'
                 findings.append(warning(source, "UncoveredHost", "metadata.labels", message))
     return findings
 

@@ -18,6 +18,7 @@ Reason = Literal[
     "HostReserved",  # hosts under the system domain can't be claimed
     "DuplicateDomain",  # the same domain twice in one tenant
     "UnknownKey",  # a key of the ConfigMap that nothing reads
+    "NoEffect",  # a field that something else would have to be there for
     "UnknownTenant",  # a certificate of a tenant that no ConfigMap declares
     "InvalidCertificate",  # not a usable pair of certificate and key
     "CertificateNotYetValid",

@@ -18,6 +18,7 @@ from entryproxy.compiler.release import check_release
 from entryproxy.model.finding import Finding
 from entryproxy.model.hostname import TENANT_ID_CHARACTERS_MAX, is_hostname, is_label, is_tenant_id
 from entryproxy.model.objects import LabelledConfigMap
+from entryproxy.model.release import NamespaceSpec
 from entryproxy.model.tenant import Gateway, GatewayService, Hsts, TenantSpec
 
 DOCUMENT = "tenant.yaml"
@@ -52,6 +53,9 @@ def parse_tenant(
     spec = validate(DOCUMENT, document, TenantSpec)
     check_release(DOCUMENT, spec.release, spec.namespace)
     findings = unknown_keys(source, (DOCUMENT, CA))
+    if spec.release is None and spec.namespace != NamespaceSpec():
+        message = "It has no effect without release: nobody makes the tenant a namespace"
+        findings.append(warning(source, "NoEffect", f"{DOCUMENT}: $.namespace", message))
     addresses, service = _dial(source.tenant, spec.gateway, endpoints_known=endpoints_known)
     draft = TenantDraft(
         id=source.tenant,

@@ -50,7 +50,8 @@ class GatewayView(View, frozen=True, kw_only=True):
 class Explanation(View, frozen=True, kw_only=True):
     """One host, explained. reason and detail are "" when it is served, else the word and the sentence of the refusal.
 
-    status: what a client is told over HTTP when the refusal is not in the handshake, else 0.
+    status: what a client is told over HTTP when the refusal is not in the handshake, else 0. provisioning: as in
+    model.tenant.Tenant; unless it is "", a host that is served gets 503 as long as no gateway answers.
     """
 
     host: str
@@ -63,6 +64,7 @@ class Explanation(View, frozen=True, kw_only=True):
     service: str = ""
     domain_type: str = ""
     gateway: GatewayView | None = None
+    provisioning: Literal["", "pending", "failed"] = ""
     https_redirect: bool | None = None
     hsts: str = ""
     limits: Limits | None = None
@@ -110,6 +112,7 @@ def _view_tenant(tenant: Tenant) -> dict[str, object]:
     return {
         "tenant": tenant.id,
         "gateway": view_gateway(tenant),
+        "provisioning": tenant.provisioning,
         "https_redirect": tenant.https_redirect,
         "hsts": tenant.hsts,
         "limits": tenant.limits,

@@ -43,7 +43,10 @@ def test_managers(managers: tuple[Any, ...], ours: bool, others: tuple[str, ...]
         (present(managers=(OURS, EDITED)), ""),
         (present(None), f"nothing to do with tenants: it lacks the label {LABEL}"),
         (present("t2"), "belongs to 't2'"),
-        (present(deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["a/b"]), "is being removed and waits for a/b"),
+        (
+            present(deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["a/b"]),
+            "is being removed and waits for a/b; entryproxy tenant remove t1 --wait ends when it is gone",
+        ),
         (present(managers=(EDITED,)), "is kept by kubectl-edit: change it there"),
         (present(managers=()), "is kept by somebody else"),
         (
@@ -81,3 +84,8 @@ def test_obstacles(metadata: dict[str, Any], expected: list[str]) -> None:
     found = obstacles(metadata)
     assert len(found) == len(expected)
     assert all(part in sentence for part, sentence in zip(expected, found, strict=True))
+
+
+def test_removing_the_tenant_is_no_way_to_wait_for_a_secret() -> None:
+    going = {**present(deletionTimestamp="2026-01-01T00:00:00Z"), "kind": "Secret"}
+    assert refusal(going, "t1").endswith("waits for nobody")

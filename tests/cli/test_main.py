@@ -28,6 +28,32 @@ def test_exit_status(arguments: list[str], status: int, capsys: pytest.CaptureFi
     assert (said.err if status == 0 else said.out) == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], ["entryproxy: the following arguments are required: COMMAND", "entryproxy --help"]),
+        (["sing"], ["entryproxy: argument COMMAND: invalid choice: 'sing'", "entryproxy --help"]),
+        (["check", "--sing"], ["entryproxy check: unrecognized arguments: --sing", "entryproxy check --help"]),
+        (["tenant", "sing"], ["entryproxy tenant: argument COMMAND: invalid choice", "entryproxy tenant --help"]),
+        (
+            ["tenant", "add", "t1", "--domian", "a.b"],
+            ["entryproxy tenant add: unrecognized arguments: --domian a.b", "entryproxy tenant add --help"],
+        ),
+        (
+            ["tenant", "add", "T1\x1b[0m"],
+            ["entryproxy tenant add: argument ID: 'T1\\x1b[0m' is not a", "entryproxy tenant add --help"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(
+    arguments: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(said[0])
+    assert line.endswith(f" ({said[1]} says what there is)")
+
+
 def test_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
     main(["serve", "--help"])
     text = capsys.readouterr().out

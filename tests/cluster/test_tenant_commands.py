@@ -40,6 +40,7 @@ def test_a_dry_run_changes_nothing(operator: Operator, certify: Callable[..., st
         (["--gateway-port", "http"], "InvalidObject"),
         (["--certificate", "{mismatched}"], "InvalidCertificate"),
         (["--certificate", "{strange}"], "CertificateNames"),
+        (["--profile", "test", "--isolation", "shared"], "NamespaceMissing"),
     ],
 )
 def test_what_would_not_be_in_force(
@@ -74,7 +75,17 @@ def test_no_settings(cluster: Cluster, namespace: str, capsys: pytest.CaptureFix
     assert "[NoSettings]" in operator.out
 
 
-@pytest.mark.parametrize("command", [["check"], ["explain", "a.b"], ["tenant", "list"], ["tenant", "add", "t1"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["explain", "a.b"],
+        ["tenant", "list"],
+        ["tenant", "add", "t1"],
+        ["tenant", "remove", "t1", "--yes"],
+        ["tenant", "remove", "t1", "--keep-secrets"],
+    ],
+)
 def test_no_such_namespace(command: list[str], cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     operator = Operator(cluster, "nowhere", capsys)
     assert operator.run(*command) == 1

@@ -382,6 +382,18 @@ def test_a_certificate_of_the_platform_for_one_tenant_concerns_nobody_else() -> 
     assert touched(everybody) == ({"a", "b"}, set())
 
 
+def test_the_platforms_first_and_last_certificate_concern_what_everybodys_clients_meet() -> None:
+    compiler = Following()
+
+    def met(*objects: LabelledObject) -> set[str]:
+        compiled = compile_(settings(), config("a"), config("b"), *objects, compiler=compiler)
+        return {one.message.rpartition(": ")[2] for one in compiled.findings if one.reason == "UncoveredHost"}
+
+    assert met() == {"clients are refused"}
+    assert met(secret("system", f"x.nobody.{DOMAIN}")) == {"clients get one of the platform that does not match"}
+    assert met() == {"clients are refused"}
+
+
 def test_a_defect_that_one_object_brings_to_light_concerns_that_object_alone() -> None:
     def fragile(text: str) -> object:
         if "explode" in text:

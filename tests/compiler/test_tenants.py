@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from entryproxy.compiler.tenants import parse_domain, render_hsts, split_address
+from entryproxy.compiler.tenants import parse_domain, parse_tenant, render_hsts, split_address
+from entryproxy.config.yaml import parse_yaml
 from entryproxy.model.tenant import Hsts
+from tests.compiler.objects import config
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,19 @@ def test_hsts() -> None:
     assert render_hsts(False) == ""
     assert render_hsts(True) == "max-age=31536000"
     assert render_hsts(Hsts(max_age=5, include_sub_domains=True)) == "max-age=5; includeSubDomains"
+
+
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        ("namespace: {quota: {cpu: '6'}}", ["tenant.yaml: $.namespace"]),
+        ("namespace: {admins: ['group:x']}\nrelease:", ["tenant.yaml: $.namespace"]),
+        ("namespace: {networkPolicy: true}", []),
+        ("namespace: {quota: {cpu: '6'}}\nrelease: {}", []),
+        ("namespace: {quota: {cpu: '6'}}\nrelease: {enabled: false}", []),
+    ],
+)
+def test_a_namespace_that_nobody_makes(document: str, fields: list[str]) -> None:
+    _, findings = parse_tenant(config("t1", document), parse_yaml, endpoints_known=True)
+    assert [one.field for one in findings if one.reason == "NoEffect"] == fields
+    assert {one.severity for one in findings} <= {"warning"}

@@ -37,6 +37,16 @@ def test_an_uncovered_system_host_is_served_and_says_so() -> None:
     assert not one.certificate.covered
 
 
+def test_a_gateway_that_has_never_served() -> None:
+    table = snapshot(
+        tenant("t1", provisioning="failed", certificates=(certificate("t1", f"*.t1.{DOMAIN}"),)),
+        certificates=(PLATFORM,),
+    )
+    one = explain(table, (), f"shop.t1.{DOMAIN}", NOW)
+    assert (one.outcome, one.provisioning) == ("served", "failed")
+    assert explain(SNAPSHOT, (), "app.customer.com", NOW).provisioning == ""
+
+
 def test_refusals_at_tls_and_at_http() -> None:
     unknown = explain(SNAPSHOT, (), "unknown.org", NOW)
     assert (unknown.outcome, unknown.reason, unknown.certificate) == ("refusedAtTls", "unknown_name", None)

@@ -15,7 +15,7 @@ from entryproxy.cli.output import CommandError, add_output_argument, print_docum
 from entryproxy.config.yaml import YamlError, parse_yaml
 from entryproxy.config.yaml_writer import write_yaml
 from entryproxy.migrate.inventory import Inventory
-from entryproxy.migrate.manifests import File, write_files
+from entryproxy.migrate.manifests import SETTINGS_FILE, File, write_files
 from entryproxy.migrate.plan import Plan, Wishes, make_plan
 from entryproxy.migrate.selection import DEFAULT_CLASS
 from entryproxy.migrate.text import render
@@ -138,7 +138,10 @@ def _tell_files(folder: str, files: list[File]) -> None:
     print(f"\nWRITTEN to {folder}")
     for one in files:
         print(f"  {one.name}" + (" (holds private keys)" if one.is_private else ""))
-    print(f"  Look through them, then: entryproxy check {folder}")
+    if any(one.name == SETTINGS_FILE for one in files):
+        print(f"  Look through them, then: entryproxy check {folder}")
+    else:
+        print(f"  Look through them. With a copy of the settings that are there beside them: entryproxy check {folder}")
 
 
 def _tenant_of(text: str) -> tuple[str, str]:

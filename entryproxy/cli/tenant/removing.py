@@ -14,7 +14,8 @@ from entryproxy.cli.cluster import add_cluster_options, on_cluster
 from entryproxy.cli.output import CommandError, complain, say
 from entryproxy.cli.tenant.waiting import Progress, add_waiting_options, wait_for_removal
 from entryproxy.cli.tenant.wishing import add_id_argument
-from entryproxy.model.objects import CONFIG_MAP, FINALIZER
+from entryproxy.model.objects import CONFIG_MAP, FINALIZER, STATUS_ANNOTATION
+from entryproxy.model.status import decode_status
 
 if TYPE_CHECKING:
     from entryproxy.cli.access import ClusterAccess
@@ -62,15 +63,18 @@ def run(args: argparse.Namespace) -> int:
 async def _find(access: ClusterAccess, args: argparse.Namespace) -> list[Manifest]:
     """The ConfigMap first: with it the tenant ends as a whole, new handshakes are refused and requests under way go on.
     A tenant that lost its certificates first would for a moment be served with somebody else's."""
-    config_maps = await access.list_of("ConfigMap", args.id)
-    secrets = [] if args.keep_secrets else await access.list_of("Secret", args.id)
-    return config_maps + secrets
+    found = await access.list_of("ConfigMap", args.id)
+    if not args.keep_secrets:
+        found += await access.list_of("Secret", args.id)
+    if not found:
+        await access.check_namespace()
+    return found
 
 
 def _ask(tenant: str, found: list[Manifest]) -> None:
     """Raises CommandError unless somebody says yes."""
     for one in found:
-        complain(f"{_name(one)} would be deleted")
+        complain(f"{_name(one)} would be deleted{_what_goes_too(one)}")
     if not sys.stdin.isatty():
         raise CommandError("nobody to ask: --yes removes without asking", status=2)
     try:
@@ -85,12 +89,22 @@ async def _remove(access: ClusterAccess, found: list[Manifest], *, is_trial: boo
     for one in found:
         was_there = await access.delete(one, dry_run=is_trial)
         deleted = "deleted, and gone once its gateway is" if _is_provisioned(one) else "deleted"
-        say(f"{_name(one)} {deleted if was_there else 'was gone already'}{' (server dry run)' if is_trial else ''}")
+        trial = f" (server dry run){_what_goes_too(one)}" if is_trial else ""
+        say(f"{_name(one)} {deleted if was_there else 'was gone already'}{trial}")
 
 
 def _is_provisioned(manifest: Manifest) -> bool:
     """Whether the controller takes a gateway away before it lets it go."""
     return FINALIZER in (manifest["metadata"].get("finalizers") or ())
+
+
+def _what_goes_too(manifest: Manifest) -> str:
+    """The end of a sentence. Only the controller knows whether it made the namespace, and it leaves any other."""
+    if not _is_provisioned(manifest):
+        return ""
+    status = decode_status((manifest["metadata"].get("annotations") or {}).get(STATUS_ANNOTATION, ""))
+    namespace = f"namespace {status.namespace}" if status is not None and status.namespace else "its namespace"
+    return f"; with it goes the tenant's release and, if the controller made it, {namespace} with all that is in it"
 
 
 def _name(manifest: Manifest) -> str:

@@ -25,7 +25,7 @@ SILENT = "no controller has said anything yet: is one running, and for this name
 def add_waiting_options(parser: argparse.ArgumentParser, until: str) -> None:
     """--wait and --timeout. until: what is waited for, as a clause."""
     options.add_switch(parser, "wait", f"until {until}; tells the progress")
-    options.add_option(parser, "timeout", options.seconds, "600", "how long to wait", metavar="SECONDS")
+    options.add_option(parser, "timeout", options.seconds, "600", "seconds to wait at most", metavar="SECONDS")
 
 
 class Progress:
@@ -50,11 +50,17 @@ class Progress:
         say(f"{self._elapsed:6.1f} s  {line}")
         self._said = line
 
-    async def pause(self, what: str) -> None:
+    async def pause(self, what: str, tenant: str) -> None:
         """Until it is worth looking again. what: isn't there in time, for the CommandError."""
         if self._elapsed > self._timeout_seconds:
-            raise CommandError(f"{what} after {self._timeout_seconds:g} s{'' if self._said else f': {SILENT}'}")
+            raise CommandError(f"{what} after {self._timeout_seconds:g} s{self._outlook(tenant)}")
         await asyncio.sleep(POLL_SECONDS)
+
+    def _outlook(self, tenant: str) -> str:
+        """What is to be expected after the deadline: the end of a sentence."""
+        if not self._said:
+            return f": {SILENT}"
+        return "" if self._said == SILENT else f"; the controller goes on: entryproxy tenant show {tenant}"
 
     @property
     def _elapsed(self) -> float:
@@ -78,7 +84,7 @@ async def wait_for_gateway(access: ClusterAccess, tenant: str, document: str, pr
             return
         if status is not None and status.phase == "Failed" and not status.next_retry:
             raise CommandError(f"the gateway of tenant {tenant} can't be made as written: {status.message}")
-        await progress.pause(f"the gateway of tenant {tenant} isn't ready")
+        await progress.pause(f"the gateway of tenant {tenant} isn't ready", tenant)
 
 
 async def wait_for_removal(access: ClusterAccess, tenant: str, uids: Set[str], progress: Progress) -> None:
@@ -89,6 +95,6 @@ async def wait_for_removal(access: ClusterAccess, tenant: str, uids: Set[str], p
         is_news, status = True, left[0].status
         # What was said before it was deleted is no news.
         progress.say(status if status is not None and status.phase in ("Removing", "Removed") else None)
-        await progress.pause(f"tenant {tenant} isn't gone")
+        await progress.pause(f"tenant {tenant} isn't gone", tenant)
     if is_news:
         progress.end("gone")

@@ -26,7 +26,13 @@ class _Field(NamedTuple):
 
 _LISTS = (
     _Field("domain", "domains", str, "HOST", "a custom domain, exact or *.name"),
-    _Field("admin", "namespace.admins", str, "SUBJECT", "group:NAME, user:NAME or serviceaccount:NAMESPACE/NAME"),
+    _Field(
+        "admin",
+        "namespace.admins",
+        str,
+        "SUBJECT",
+        "group:NAME, user:NAME or serviceaccount:NAMESPACE/NAME; needs a release",
+    ),
     _Field("address", "gateway.addresses", str, "HOST:PORT", "of a gateway outside the cluster, instead of a Service"),
 )
 _RELEASE = (
@@ -47,9 +53,13 @@ _RELEASE = (
         "NAME",
         "from other tenants' gateways: namespace, class or shared",
     ),
-    _Field("quota-cpu", "namespace.quota.cpu", str, "QUANTITY", "requests of the namespace in all"),
-    _Field("quota-memory", "namespace.quota.memory", str, "QUANTITY", "requests of the namespace in all"),
-    _Field("quota-storage", "namespace.quota.storage", str, "QUANTITY", "requests of the namespace in all"),
+    _Field("quota-cpu", "namespace.quota.cpu", str, "QUANTITY", "requests of the namespace in all; needs a release"),
+    _Field(
+        "quota-memory", "namespace.quota.memory", str, "QUANTITY", "requests of the namespace in all; needs a release"
+    ),
+    _Field(
+        "quota-storage", "namespace.quota.storage", str, "QUANTITY", "requests of the namespace in all; needs a release"
+    ),
     _Field(
         "network-policy",
         "namespace.networkPolicy",
@@ -79,6 +89,7 @@ _VALUES = (
     _Field("first-byte-timeout", "timeouts.firstByte", options.seconds, "SECONDS", "until the answer begins"),
     _Field("idle-timeout", "timeouts.idle", options.seconds, "SECONDS", "between two pieces of a body or tunnel"),
 )
+_UNSET = "without it as it was, or the field's default"
 
 
 def add_id_argument(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +103,9 @@ def add_wish_arguments(parser: argparse.ArgumentParser) -> None:
     for one in _LISTS:
         options.add_list_option(parser, one.option, one.parse, one.text, metavar=one.metavar)
     for one in (*_VALUES, *_RELEASE):
-        options.add_option(parser, one.option, options.optional(one.parse), "", one.text, metavar=one.metavar)
+        options.add_option(
+            parser, one.option, options.optional(one.parse), "", one.text, metavar=one.metavar, unset=_UNSET
+        )
     options.add_option(
         parser,
         "gateway-ca",
@@ -100,6 +113,7 @@ def add_wish_arguments(parser: argparse.ArgumentParser) -> None:
         "",
         "certificates (PEM) that an https gateway is verified against",
         metavar="FILE",
+        unset=_UNSET,
     )
     options.add_list_option(
         parser,

@@ -80,6 +80,7 @@ def test_what_was_written_is_served(folder: Path, tmp_path: Path, capsys: pytest
     assert main(["migrate", str(folder), *DOMAIN, "--output-dir", str(out), "--with-secrets"]) == 0
     said = capsys.readouterr().out
     assert "  secrets.yaml (holds private keys)\n" in said
+    assert said.endswith(f"  Look through them, then: entryproxy check {out}\n")
     assert "PRIVATE" not in said
     assert (out / "secrets.yaml").stat().st_mode & 0o777 == 0o600
     assert main(["explain", "a.com", str(out), "-o", "json"]) == 0
@@ -96,6 +97,18 @@ def test_settings_that_are_there(folder: Path, tmp_path: Path, capsys: pytest.Ca
     assert "settings.yaml" not in answer["files"]
     kinds = {one["host"]: one["kind"] for one in answer["tenants"][0]["hosts"]}
     assert kinds == {"a.com": "custom", "x.acme.aigw.example.com": "system"}
+
+
+def test_what_is_checked_beside_settings_that_are_there(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "settings.yaml").write_text(SETTINGS)
+    out = tmp_path / "out"
+    assert main(["migrate", str(folder), "--output-dir", str(out)]) == 0
+    assert f"a copy of the settings that are there beside them: entryproxy check {out}\n" in capsys.readouterr().out
+    assert main(["check", str(out)]) == 1
+    (out / "settings.yaml").write_text(SETTINGS)
+    assert main(["check", str(out)]) == 0
 
 
 def test_classes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

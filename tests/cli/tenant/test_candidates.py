@@ -96,6 +96,44 @@ def test_a_certificate_whose_names_its_owner_may_not_serve() -> None:
     assert refused(reading, (pair("tls", "t1", "other.example"), None)) == ["CertificateNames"]
 
 
+def test_releases_that_the_documents_alone_rule_out() -> None:
+    """`entryproxy check` would call it an error at once."""
+    reading = Reading(changed=(settings(), config("t2", {"release": {"gatewayAPI": True}})))
+    assert refused(reading, (tenant("t1", release={"profile": "test"}), None)) == []
+    assert refused(reading, (tenant("t1", release={"isolation": "shared"}), None)) == [
+        "NamespaceMissing",
+        "WrongService",
+    ]
+    assert refused(reading, (tenant("t1", release={"gatewayAPI": True}), None)) == ["GatewayApiTaken"]
+    assert refused(reading, (tenant("t1", gateway={"namespace": NAMESPACE}, release={}), None)) == ["ReservedNamespace"]
+
+
+def test_a_release_of_an_older_tenant_that_a_younger_one_has_to_yield_to() -> None:
+    old, young = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+    taken = config("t2", {"release": {"gatewayAPI": True}}, created=young)
+    reading = Reading(changed=(settings(), config("t1", {"release": {}}, created=old), taken))
+    wanted = tenant("t1", release={"gatewayAPI": True})
+    _, verdict = judge_together("t1", reading, [(wanted, present(wanted, old))], allow_uncovered=True)
+    assert [(one.reason, one.tenant) for one in verdict.refused] == [("GatewayApiTaken", "t2")]
+
+
+def test_a_release_that_was_ruled_out_before_is_no_news() -> None:
+    old = "2026-01-01T00:00:00Z"
+    shared = {"isolation": "shared"}
+    reading = Reading(changed=(settings(), config("t1", {"release": shared}, created=old)))
+    more = tenant("t1", release=shared, limits={"connections": 5})
+    assert refused(reading, (more, present(more, old))) == []
+    mended = tenant("t1", release={})
+    assert refused(reading, (mended, present(mended, old))) == []
+
+
+def test_a_release_in_a_document_that_is_rejected() -> None:
+    old = "2026-01-01T00:00:00Z"
+    reading = Reading(changed=(settings(), config("t1", {"release": {}}, created=old)))
+    wanted = tenant("t1", release={"chart": "ftp://x"})
+    assert refused(reading, (wanted, present(wanted, old))) == ["InvalidObject"]
+
+
 def test_without_settings_nothing_is_in_force() -> None:
     compilation, _ = judge_together("t1", Reading(), [(tenant("t1"), None)], allow_uncovered=True)
     assert compilation.platform is None

@@ -102,6 +102,16 @@ def test_without_a_controller(teller: Teller, tell: Callable[..., Story], capsys
         asyncio.run(wait_for_gateway(teller.access, "t1", DOCUMENT, story.progress))
 
 
+def test_a_deadline_is_not_the_end(teller: Teller, tell: Callable[..., Story]) -> None:
+    goes_on = "; the controller goes on: entryproxy tenant show t1$"
+    teller.tell("t1", status("Provisioning"))
+    with pytest.raises(CommandError, match=f"isn't ready after 60 s{goes_on}"):
+        asyncio.run(wait_for_gateway(teller.access, "t1", DOCUMENT, tell().progress))
+    teller.tell("t1", status("Removing"), is_going=True)
+    with pytest.raises(CommandError, match=f"isn't gone after 60 s{goes_on}"):
+        asyncio.run(wait_for_removal(teller.access, "t1", {"u-t1"}, tell().progress))
+
+
 def test_until_it_is_gone(teller: Teller, tell: Callable[..., Story], capsys: pytest.CaptureFixture[str]) -> None:
     """What was said before the removal is no news; another ConfigMap of the tenant is not waited for."""
     teller.tell("t1", status("Ready"), is_going=True)

@@ -56,6 +56,15 @@ def test_only_what_is_asked_for(arguments: list[str], fields: dict[str, Any]) ->
     msgspec.convert(overlay({}, fields), TenantSpec, strict=True)
 
 
+def test_the_help_says_what_becomes_of_a_field_that_is_not_asked_for() -> None:
+    """Nothing: of a tenant that is there it stays, of a new one it has its default."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_wish_arguments(parser)
+    text = " ".join(parser.format_help().split())
+    assert "--gateway-namespace NAME of the gateway's Service (without it as it was, or the field's default;" in text
+    assert "none by default" not in text
+
+
 def test_files(tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(b"chain")
     (tmp_path / "k").write_bytes(b"key")
