@@ -45,13 +45,13 @@ class ControllerSettings:
     """How one controller provisions. Ports of 0 ask the kernel for a free one.
 
     namespace: of the entry, where the tenants' ConfigMaps are. identity: this one's name among the controllers, "" for
-    the host's. helm: the program, a path or a name in PATH. work_dir: private, for charts and values while they are
-    needed, "" for a temporary one. chart, chart_version: for tenants that name none. chart_registries: below which
-    oci:// charts may be that tenants name. charts_dir: where vendored charts are, "" for none. shared_namespaces: those
-    that tenants may share or watch, None for any. resync_seconds: how often a tenant is looked at though nothing tells
-    that it changed. withdraw_seconds: how long entries get to stop serving a tenant before its gateway goes.
-    operation_seconds: what one run of Helm may take. rollout_seconds: how long a rollout may get no further before it
-    has failed. lease_seconds: how long the lead lasts unless it is renewed.
+    the host's with a random end. helm: the program, a path or a name in PATH. work_dir: private, for charts and values
+    while they are needed, "" for a temporary one. chart, chart_version: for tenants that name none. chart_registries:
+    below which oci:// charts may be that tenants name. charts_dir: where vendored charts are, "" for none.
+    shared_namespaces: those that tenants may share or watch, None for any. resync_seconds: how often a tenant is looked
+    at though nothing tells that it changed. withdraw_seconds: how long entries get to stop serving a tenant before its
+    gateway goes. operation_seconds: what one run of Helm may take. rollout_seconds: how long a rollout may get no
+    further before it has failed. lease_seconds: how long the lead lasts unless it is renewed.
     """
 
     namespace: str = "higress-system"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from entryproxy.cli import options, words
 from entryproxy.cli.cluster import add_cluster_options
 from entryproxy.cli.output import CommandError, say
+from entryproxy.model.release import check_chart, check_version
 from entryproxy.settings import ControllerSettings
 
 if TYPE_CHECKING:
@@ -35,7 +38,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_life_options(parser: argparse.ArgumentParser, defaults: ControllerSettings) -> None:
     """Who this is, and where it answers."""
     options.add_switch(parser, "dry-run", "say what would be done, for every tenant, and end")
-    options.add_option(parser, "identity", str, "", "name among the controllers, without it the host's", metavar="NAME")
+    options.add_option(
+        parser,
+        "identity",
+        str,
+        "",
+        "name among the controllers, no two alike at a time; without it the host's and a random end",
+        metavar="NAME",
+    )
     options.add_option(
         parser, "admin-port", options.port, str(defaults.admin_port), "health and metrics", metavar="PORT"
     )
@@ -51,14 +61,18 @@ def _add_life_options(parser: argparse.ArgumentParser, defaults: ControllerSetti
 def _add_chart_options(parser: argparse.ArgumentParser, defaults: ControllerSettings) -> None:
     """What is installed unless a tenant says otherwise, and where it comes from."""
     options.add_option(
-        parser, "chart", str, defaults.chart, "chart of tenants that name none: a name or oci://…", metavar="CHART"
+        parser, "chart", _chart, defaults.chart, "chart of tenants that name none: a name or oci://…", metavar="CHART"
     )
-    options.add_option(parser, "chart-version", str, defaults.chart_version, "its version, exactly", metavar="VERSION")
-    options.add_option(parser, "chart-repository", str, "", "where charts by name are fetched from", metavar="URL")
+    options.add_option(
+        parser, "chart-version", _version, defaults.chart_version, "its version, exactly", metavar="VERSION"
+    )
+    options.add_option(
+        parser, "chart-repository", _repository, "", "where charts by name are fetched from", metavar="URL"
+    )
     options.add_list_option(
         parser, "chart-registries", options.registry, "below which tenants may name oci:// charts", metavar="oci://…"
     )
-    options.add_option(parser, "charts-dir", str, "", "vendored charts, looked at first", metavar="DIR")
+    options.add_option(parser, "charts-dir", _folder, "", "vendored charts, looked at first", metavar="DIR")
     options.add_option(
         parser, "chart-plain-http", options.on_off, "off", "OCI registries speak plain HTTP", metavar="on|off"
     )
@@ -83,6 +97,44 @@ def _add_pace_options(parser: argparse.ArgumentParser, defaults: ControllerSetti
     parser.add_argument("--lease-seconds", type=int, default=defaults.lease_seconds, help=argparse.SUPPRESS)
 
 
+def _chart(text: str) -> str:
+    return _checked(check_chart, text)
+
+
+def _version(text: str) -> str:
+    return _checked(check_version, text)
+
+
+def _checked(check: Callable[[str], None], text: str) -> str:
+    """The rule is the one for tenants' documents."""
+    try:
+        check(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _repository(text: str) -> str:
+    """Not quoted when it is refused: a password may be in it."""
+    if text and not _is_web_url(text):
+        raise argparse.ArgumentTypeError("it is no URL with http:// or https:// and a host")
+    return text
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # an IPv6 address without its end, say
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _folder(text: str) -> str:
+    if text and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
+    return text
+
+
 def run(args: argparse.Namespace) -> int:
     """Provision in the foreground, or say what would be done; the exit status. Raises CommandError."""
     from entryproxy.controller import main  # what only this command needs is loaded only for it
@@ -93,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
             return print_rounds(main.preview(settings))
         main.run(settings)
     except main.StartError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error), error.status) from error
     return 0
 
 

@@ -93,18 +93,11 @@ class Controller:
         await run_together(self._tenants.follow(), self._finding_events.run(), self._begin(), self._judge(), *hands)
 
     async def preview(self, now: float) -> Mapping[str, Round]:
-        """What would be done for each tenant, by id. now: Unix seconds. Raises ApiError, HelmError, and TimeoutError
-        when the cluster can't be read."""
-        rounds: dict[str, Round] = {}
-
-        async def look() -> None:
-            async with asyncio.timeout(COMPLETE_SECONDS_MAX):
-                await self._tenants.complete.wait()
-            for tenant in sorted(await self._known()):
-                rounds[tenant] = await self._reconciler.decide(tenant, now)
-
-        await run_together(self._tenants.follow(), look())
-        return rounds
+        """What would be done for each tenant as it is now, by id. now: Unix seconds. Raises ApiError, HelmError, and
+        TimeoutError when the cluster can't be read."""
+        async with asyncio.timeout(COMPLETE_SECONDS_MAX):
+            await run_together(self._tenants.follow(), self._tenants.complete.wait())
+        return {tenant: await self._reconciler.decide(tenant, now) for tenant in sorted(await self._known())}
 
     async def _begin(self) -> None:
         """Look at everybody once; never ends, as its end would be the end of all."""

@@ -62,7 +62,7 @@ _decode = msgspec.json.Decoder(_Lease).decode
 
 
 class Elector:
-    """One candidate. identity: unique among the candidates, a pod's name for one.
+    """One candidate. identity: unique among the candidates, a pod's name for one; two of one name would both lead.
 
     Takes part until it is cancelled; the lease is given back then, so that a successor needn't wait.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from time import monotonic
 import msgspec
 import uvloop
 
+from entryproxy.config.kubernetes.resources import of_entry
 from entryproxy.config.kubernetes.source import KubernetesSource
 from entryproxy.config.manifests import split_documents
 from entryproxy.config.yaml import parse_yaml
@@ -32,7 +34,7 @@ from entryproxy.controller.kubeconfig import helm_kubeconfig
 from entryproxy.controller.lease import DURATION_SECONDS, FENCE_SECONDS, RENEW_SECONDS, Elector, FenceError
 from entryproxy.controller.rounds import Round
 from entryproxy.kubernetes.client import ClusterClient, connect
-from entryproxy.kubernetes.errors import ApiError, CredentialsError
+from entryproxy.kubernetes.errors import FORBIDDEN, ApiError, CredentialsError
 from entryproxy.listening import address_of, listen_on
 from entryproxy.settings import ControllerSettings
 from entryproxy.tasks import cancel_all, run_together
@@ -46,7 +48,12 @@ _log = logging.getLogger(__name__)
 
 
 class StartError(Exception):
-    """The controller can't work as it is called, or in this cluster; the message is a sentence."""
+    """The controller can't work as it is called, or in this cluster. The message is a sentence, and in further lines
+    what to do. status: of the process, 1 or 2."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -102,6 +109,7 @@ async def _serve(settings: ControllerSettings) -> None:
 
 async def _preview(settings: ControllerSettings) -> Mapping[str, Round]:
     async with _equipped(settings) as parts:
+        await _check_reading(parts.client, settings.namespace)
         try:
             return await parts.controller().preview(time.time())
         except (ApiError, HelmError) as error:
@@ -110,11 +118,34 @@ async def _preview(settings: ControllerSettings) -> Mapping[str, Round]:
             raise StartError(f"the tenants can't be read from {parts.client.server}") from None
 
 
+async def _check_reading(client: ClusterClient, namespace: str) -> None:
+    """Following a cluster means to wait for an API server that is away, and for rights, and to take a namespace that
+    isn't there for an empty one. Whoever wants an answer asks once before. Raises StartError."""
+    try:
+        for resource in of_entry(namespace):
+            if resource.is_vital:
+                await client.get(resource.path, {**resource.selectors, "limit": "1"})
+        await _check_namespace(client, namespace)
+    except ApiError as error:
+        raise StartError(
+            f"the tenants can't be read from {client.server}: {error.message.rstrip('.')}\n"
+            "  --kubeconfig and --context say which cluster is meant, --namespace where in it the entry runs."
+        ) from None
+
+
+async def _check_namespace(client: ClusterClient, namespace: str) -> None:
+    try:
+        await client.get(f"/api/v1/namespaces/{namespace}")
+    except ApiError as error:
+        if error.status != FORBIDDEN:  # who may list in it needn't be allowed to look at it
+            raise
+
+
 class _Office:
     """One candidate for the lead: takes it whenever it is to be had, with a new controller each time."""
 
     def __init__(self, parts: _Parts) -> None:
-        self.identity = parts.settings.identity or socket.gethostname()
+        self.identity = parts.settings.identity or _new_identity()
         self._parts = parts
         self._elector = _elector(parts.client, parts.settings, self.identity)
         self._controller: Controller | None = None
@@ -150,6 +181,11 @@ class _Office:
             self._parts.report.releases.clear()  # the next leader tells them
 
 
+def _new_identity() -> str:
+    """As client-go's users make theirs: of two processes on one host, neither takes the other's lease for its own."""
+    return f"{socket.gethostname()}_{secrets.token_hex(4)}"
+
+
 @asynccontextmanager
 async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
     """A client, Helm, and a private folder for as long as that takes."""
@@ -169,7 +205,9 @@ async def _equipped(settings: ControllerSettings) -> AsyncIterator[_Parts]:
             client = await connect(settings.kubeconfig, settings.context)
         except OSError as error:
             raise StartError(f"{folder} can't be used: {error.strerror}") from error
-        except (HelmError, CredentialsError) as error:
+        except CredentialsError as error:
+            raise StartError(f"no way to a cluster: {error}\n  --kubeconfig and --context say which one.", 2) from error
+        except HelmError as error:
             raise StartError(str(error)) from error
         _log.info("Helm %s", version)
         async with client:

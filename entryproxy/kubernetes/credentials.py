@@ -98,7 +98,7 @@ async def load_credentials(kubeconfig: str, context: str, service_account: Path 
             return await _load_kubeconfig(kubeconfig or kubeconfig_files(), context)
     except CredentialsError:
         raise
-    except Exception as problem:  # the library judges what others wrote, and raises whatever comes of it
+    except Exception as problem:  # a pod's files are others' too
         raise CredentialsError(_sentence(problem)) from None
 
 
@@ -121,6 +121,8 @@ async def _load_kubeconfig(files: str, context: str) -> Credentials:
     try:
         loader = await load_kube_config(files, context or None, configuration, persist_config=False)
         endpoint = _endpoint(configuration)
+    except Exception as problem:  # the library judges what others wrote, and raises whatever comes of it
+        raise CredentialsError(_sentence(problem, f"{files} can't be read as a kubeconfig")) from None
     finally:
         _remove_temporary_files()
     current = loader.current_context or {}
@@ -186,12 +188,13 @@ def _remove_temporary_files() -> None:
     atexit.unregister(kube_config._cleanup_temp_files)
 
 
-def _sentence(problem: Exception) -> str:
-    """What went wrong, up to where the library begins to quote the kubeconfig, tokens included."""
+def _sentence(problem: Exception, otherwise: str = "The credentials can't be used") -> str:
+    """What went wrong, up to where the library begins to quote the kubeconfig, tokens included. otherwise: what stands
+    for an exception that says nothing to operators."""
     if isinstance(problem, TimeoutError):
         return f"The credentials were not there within {LOAD_TIMEOUT_SECONDS:.0f} s"
     if isinstance(problem, OSError) and problem.strerror:
         return f"{problem.filename or 'TLS'}: {problem.strerror}"
     if type(problem).__name__ != "ConfigException":
-        return f"The credentials can't be used ({type(problem).__name__})"
+        return f"{otherwise} ({type(problem).__name__})"
     return str(problem).partition("{")[0][:_MESSAGE_CHARACTERS_MAX].strip()

@@ -12,6 +12,7 @@ import pytest
 from entryproxy.controller import controller as module
 from entryproxy.controller.controller import Controller
 from entryproxy.kubernetes.client import ClusterClient, connect
+from entryproxy.kubernetes.errors import ApiError
 from entryproxy.model.objects import PROVISIONED_LABEL, TENANT_LABEL, LabelledConfigMap
 from entryproxy.model.reading import Reading
 from entryproxy.settings import ControllerSettings
@@ -194,9 +195,19 @@ async def test_a_preview_decides_for_each(api: FakeApi, client: ClusterClient, r
 
 
 async def test_a_preview_of_what_cannot_be_read(
-    client: ClusterClient, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+    client: ClusterClient, rounds: Rounds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "COMPLETE_SECONDS_MAX", 0.01)
     source = Told(Reading(unread=frozenset({""}), error="not yet"))
     with pytest.raises(TimeoutError):
         await new_controller(client, source).preview(7.0)
+    assert "failed" not in caplog.text
+
+
+async def test_a_preview_that_the_api_server_refuses(
+    api: FakeApi, client: ClusterClient, rounds: Rounds, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.fail(status(403, "Forbidden", "not yours"))
+    with pytest.raises(ApiError, match="not yours"):
+        await new_controller(client, Told(Reading(changed=(SETTINGS,)))).preview(7.0)
+    assert "failed" not in caplog.text

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,14 @@ def test_a_program_that_is_no_helm(settings: ControllerSettings, tmp_path: Path)
     program = tmp_path / "helm"
     program.write_text("#!/bin/sh\necho hello\n")
     program.chmod(0o755)
-    with pytest.raises(StartError):
+    with pytest.raises(StartError, match="is needed, this one is 'hello'"):
         run(dataclasses.replace(settings, helm=str(program)))
 
 
 def test_no_cluster(settings: ControllerSettings, tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="nowhere"):
+    with pytest.raises(StartError, match="nowhere") as refused:
         run(dataclasses.replace(settings, kubeconfig=str(tmp_path / "nowhere")))
+    assert refused.value.status == 2
 
 
 def test_a_folder_that_cannot_be_used(settings: ControllerSettings, tmp_path: Path) -> None:
@@ -97,12 +99,41 @@ def test_a_preview_writes_nothing(cluster: Cluster, namespace: str, settings: Co
     assert lease(cluster, namespace) is None
 
 
+def test_a_preview_of_a_namespace_that_is_not_there(settings: ControllerSettings) -> None:
+    with pytest.raises(StartError, match=r'namespaces "no-such-one" not found\n  .*--namespace where') as refused:
+        preview(dataclasses.replace(settings, namespace="no-such-one"))
+    assert refused.value.status == 1
+
+
+def test_a_preview_without_an_api_server(
+    cluster: Cluster, settings: ControllerSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One answer, not the patience of those who follow."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+    kubeconfig = tmp_path / "away"
+    kubeconfig.write_text(cluster.admin_kubeconfig.read_text().replace(cluster.url, url))
+    with pytest.raises(StartError, match=f"can't be read from {url}: Can't connect to "):
+        preview(dataclasses.replace(settings, kubeconfig=str(kubeconfig)))
+    assert "failed" not in caplog.text
+
+
+def test_a_preview_without_rights(cluster: Cluster, namespace: str, settings: ControllerSettings) -> None:
+    account = cluster.service_account_kubeconfig(namespace, "viewer")
+    cluster.kubectl(
+        *("create", "rolebinding", "viewer", f"--namespace={namespace}", "--clusterrole=view"),
+        f"--serviceaccount={namespace}:viewer",
+    )
+    with pytest.raises(StartError, match="secrets is forbidden: "):
+        preview(dataclasses.replace(settings, kubeconfig=str(account.kubeconfig)))
+
+
 # -- a life
 
 
-@pytest.fixture
-def process(settings: ControllerSettings) -> Iterator[subprocess.Popen[str]]:
-    """Without a name of its own."""
+@contextmanager
+def running(settings: ControllerSettings) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own."""
     code = "import json, sys; from entryproxy.controller.main import run; from entryproxy.settings import *; "
     code += "run(ControllerSettings(**json.loads(sys.argv[1])))"
     fields = {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}
@@ -113,9 +144,18 @@ def process(settings: ControllerSettings) -> Iterator[subprocess.Popen[str]]:
         text=True,
         env=os.environ,
     )
-    yield one
-    one.kill()
-    one.communicate()
+    try:
+        yield one
+    finally:
+        one.kill()
+        one.communicate()
+
+
+@pytest.fixture
+def process(settings: ControllerSettings) -> Iterator[subprocess.Popen[str]]:
+    """Without a name of its own."""
+    with running(settings) as one:
+        yield one
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -123,13 +163,33 @@ def test_a_signal_ends_it_and_the_lease_is_given_back(
     cluster: Cluster, namespace: str, process: subprocess.Popen[str], number: signal.Signals
 ) -> None:
     wait_until(lambda: bool(holder(cluster, namespace)) or process.poll() is not None, "the lease isn't taken", 30)
-    assert holder(cluster, namespace) == socket.gethostname()
+    assert holder(cluster, namespace).startswith(f"{socket.gethostname()}_")
     process.send_signal(number)
     output, _ = process.communicate(timeout=STOP_SECONDS_MAX)
     assert process.returncode == 0, output
     assert "leaves" in output
     assert "Traceback" not in output
     assert holder(cluster, namespace) == ""
+
+
+def test_of_two_on_one_host_one_leads(
+    cluster: Cluster, namespace: str, settings: ControllerSettings, tmp_path: Path, process: subprocess.Popen[str]
+) -> None:
+    """Neither has a name of its own. The one that waits takes nothing, and gives nothing back when it ends."""
+    wait_until(lambda: bool(holder(cluster, namespace)) or process.poll() is not None, "the lease isn't taken", 30)
+    leader = holder(cluster, namespace)
+    with running(dataclasses.replace(settings, work_dir=str(tmp_path / "other"))) as second:
+        assert second.stdout is not None
+        line = next(line for line in second.stdout if " is a candidate" in line)
+        renewed = lease(cluster, namespace)["spec"]["renewTime"]
+        wait_until(lambda: lease(cluster, namespace)["spec"]["renewTime"] != renewed, "the lease isn't renewed", 30)
+        second.terminate()
+        output, _ = second.communicate(timeout=STOP_SECONDS_MAX)
+    assert socket.gethostname() in line
+    assert leader not in line
+    assert " leads" not in output
+    assert second.returncode == 0, output
+    assert holder(cluster, namespace) == leader
 
 
 def declare(cluster: Cluster, namespace: str, name: str, tenant: str, data: dict[str, str]) -> None:

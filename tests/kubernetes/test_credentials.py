@@ -257,16 +257,16 @@ async def test_more_of_the_cluster(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "can't be used"),
-        ("{", "can't be used (ParserError)"),
-        ("[]", "can't be used"),
+        ("", "/config can't be read as a kubeconfig (TypeError)"),
+        ("{", "/config can't be read as a kubeconfig (ParserError)"),
+        ("[]", "/config can't be read as a kubeconfig (TypeError)"),
         (f"current-context: x\nusers: [{{name: x, token: {SECRET}}}]", "Invalid kube-config file"),
         (
             "current-context: x\ncontexts: [{name: x, context: {user: x, cluster: x}}]\n"
             f"clusters: [{{name: x, cluster: {{server: 'http://x'}}}}]\nusers: [{{name: x, token: {SECRET}}}]",
             "Invalid kube-config file. Expected key user in",
         ),
-        (f"token: {SECRET}: x", "can't be used (ScannerError)"),
+        (f"token: {SECRET}: x", "/config can't be read as a kubeconfig (ScannerError)"),
     ],
 )
 async def test_a_broken_kubeconfig_is_not_quoted(tmp_path: Path, text: str, says: str) -> None:

@@ -146,7 +146,7 @@ class ChartStore:
         chart, version = wanted
         is_from_repository = is_name(chart)
         if is_from_repository and not self._repository:
-            raise ChartError("it is not in the folder of charts, and no repository is configured")
+            raise ChartError(_nowhere(self._charts_dir))
         reference = (public_url(self._repository) if is_from_repository else "", chart, version)
         package = await asyncio.to_thread(self._recall, wanted, reference)
         if package is None:
@@ -231,6 +231,13 @@ class ChartStore:
         self._failures = {key: one for key, one in self._failures.items() if now < one.until}
         if len(self._failures) < FAILURES_MAX:
             self._failures[wanted] = _Failure(error.message, error.is_transient, now + FAILURE_SECONDS)
+
+
+def _nowhere(charts_dir: Path | None) -> str:
+    """In the words of whoever starts the controller: no tenant's document can mend it."""
+    if charts_dir is None:
+        return "there is neither a --charts-dir nor a --chart-repository to take it from"
+    return f"it is not in --charts-dir {charts_dir}, and there is no --chart-repository"
 
 
 def _read(file: Path) -> bytes:

@@ -74,9 +74,13 @@ class Helm:
             leftover.unlink()
 
     async def version(self) -> str:
-        """Such as "4.2.4". Raises HelmError("unsupported") for a Helm of another series; every operation asks once."""
+        """Such as "4.2.4". Raises HelmError("unsupported") for a Helm of another series, and for what is none; every
+        operation asks once."""
         if self._version is None:
-            said = await self._run(command.version(), _QUICK_SECONDS_MAX)
+            said = await self._complete(command.version(), _QUICK_SECONDS_MAX)
+            if said.returncode != 0:
+                reason = failure(said.stderr.decode(errors="replace")).message
+                raise HelmError("unsupported", clean(f"{self._binary} can't be used as Helm: {reason}"))
             version = said.stdout.decode(errors="replace").strip().removeprefix("v")
             if not version.startswith(SUPPORTED):
                 raise HelmError("unsupported", f"Helm {SUPPORTED}x is needed, this one is {clean(version)[:40]!r}")
@@ -122,8 +126,10 @@ class Helm:
             file.rename(configuration)
         done = await self._complete(command.update_repository(), self._fetch_seconds)
         if done.returncode != 0:
-            reason = done.stdout.decode(errors="replace").partition("\n\t")[2].partition("\n")[0]
-            raise HelmError("unreachable", f"the repository {public_url(url)} can't be read: {clean(reason)}")
+            told = done.stdout.decode(errors="replace").partition("\n\t")[2].partition("\n")[0]
+            # Of a URL that it doesn't take, Helm says nothing there.
+            reason = clean(told) or failure(done.stderr.decode(errors="replace")).message
+            raise HelmError("unreachable", f"the repository {public_url(url)} can't be read: {reason}")
         return Path(self._env["HELM_REPOSITORY_CACHE"]) / f"{command.REPOSITORY}-index.yaml"
 
     async def pull(self, chart: str, version: str, target_folder: Path, *, plain_http: bool = False) -> Path:

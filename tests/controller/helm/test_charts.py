@@ -148,7 +148,7 @@ async def test_helmignore_is_honoured(make: Make, charts_dir: Path) -> None:
         ("other", "1.0.0", "chart other 1.0.0: its Chart.yaml says that it is tiny"),
         ("../secret", "1.0.0", "chart ../secret 1.0.0: the folder of charts has no chart '../secret'"),
         ("/etc/passwd", "1.0.0", "chart /etc/passwd 1.0.0: the folder of charts has no chart '/etc/passwd'"),
-        ("nowhere", "1.0.0", "chart nowhere 1.0.0: it is not in the folder of charts, and no repository is configured"),
+        ("nowhere", "1.0.0", "chart nowhere 1.0.0: it is not in --charts-dir "),
         ("broken.tgz", "1.0.0", "chart broken.tgz 1.0.0: it is not a packed chart"),
         ("tiny", ">=1", '">=1" is not one exact version'),
         ("http://example.com/tiny", "1.0.0", '"http://example.com/tiny" is not a chart'),
@@ -175,12 +175,19 @@ async def test_a_link_out_of_the_folder_reads_nothing(make: Make, charts_dir: Pa
     (charts_dir / "tiny/templates").symlink_to(secret)
     store = make(charts_dir=charts_dir)
     assert "has no chart './link'" in (await refusal(store, "./link")).message
-    assert "no repository is configured" in (await refusal(store, "link")).message
+    assert "it is not in --charts-dir" in (await refusal(store, "link")).message
     assert "symbolic link, 'templates'" in (await refusal(store, "tiny")).message
 
 
 async def test_without_a_folder_of_charts(make: Make) -> None:
     assert "no folder of charts is configured" in (await refusal(make(), "./tiny")).message
+    message = "chart tiny 1.0.0: there is neither a --charts-dir nor a --chart-repository to take it from"
+    assert (await refusal(make(), "tiny")).message == message
+
+
+async def test_a_name_that_is_nowhere(make: Make, charts_dir: Path) -> None:
+    message = f"chart other 1.0.0: it is not in --charts-dir {charts_dir}, and there is no --chart-repository"
+    assert (await refusal(make(charts_dir=charts_dir), "other")).message == message
 
 
 async def test_the_stand_in_for_higress(make: Make) -> None:
@@ -319,7 +326,7 @@ async def test_failures_that_are_remembered_have_a_limit(
         await refusal(store, f"tiny{number}")
         write_chart(charts_dir / f"tiny{number}", {"Chart.yaml": METADATA.replace("tiny", f"tiny{number}")})
     assert (await store.get("tiny2", "1.0.0")).name == "tiny2"  # beyond the limit: asked again
-    assert "no repository is configured" in (await refusal(store, "tiny1")).message
+    assert "it is not in --charts-dir" in (await refusal(store, "tiny1")).message
     clock.now += module.FAILURE_SECONDS
     await refusal(store, "tiny3")
     assert (await store.get("tiny1", "1.0.0")).name == "tiny1"

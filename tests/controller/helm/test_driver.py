@@ -211,6 +211,16 @@ async def test_a_repository_that_is_away(tmp_path: Path) -> None:
     assert list((tmp_path / "private" / "values").iterdir()) == []
 
 
+@pytest.mark.cluster
+async def test_a_repository_that_helm_does_not_take(tmp_path: Path) -> None:
+    with pytest.raises(HelmError) as failed:
+        await driver(require_tool("helm"), tmp_path).update_repository(f"ftp://me:{SECRET}@example.com/a")
+    told = "the repository ftp://example.com/a can't be read: "
+    assert failed.value.message.startswith(told)
+    assert failed.value.message != told
+    assert SECRET not in failed.value.message
+
+
 async def test_a_chart_that_did_not_come(tmp_path: Path) -> None:
     with pytest.raises(HelmError, match="left 0 packed charts"):
         await driver(fake(tmp_path, "exit 0"), tmp_path).pull("oci://example.com/tiny", "1.0.0", tmp_path)
@@ -294,6 +304,18 @@ async def test_it_misbehaves(tmp_path: Path, script: str, kind: str) -> None:
         await helm.upgrade(wanted("ns", "chart"))
     assert failed.value.kind == kind
     assert SECRET not in failed.value.message
+
+
+async def test_a_program_that_is_something_else(tmp_path: Path) -> None:
+    program = tmp_path / "ls"
+    program.write_text("#!/bin/sh\necho \"ls: unrecognized option '$2'\" >&2\necho \"Try 'ls --help'.\" >&2\nexit 2\n")
+    program.chmod(0o700)
+    with pytest.raises(HelmError) as failed:
+        await driver(program, tmp_path).version()
+    assert (failed.value.kind, failed.value.message) == (
+        "unsupported",
+        f"{program} can't be used as Helm: Try 'ls --help'.",
+    )
 
 
 async def test_it_is_not_there(tmp_path: Path) -> None:
