@@ -77,11 +77,7 @@ def run(settings: ControllerSettings) -> None:
     """Provision in the foreground until a signal ends it. Raises StartError."""
     log_as("controller")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(_serve(settings))
-        except FenceError as error:
-            _log.error("%s", error)
-            os._exit(1)  # nothing may be waited for: whatever goes on must not
+        runner.run(_serve(settings))
 
 
 def preview(settings: ControllerSettings) -> Mapping[str, Round]:
@@ -152,9 +148,13 @@ class _Office:
         self._leads_since = 0.0
 
     async def hold(self) -> None:
-        """For ever. Raises FenceError."""
+        """For ever. Ends the process when our work goes on without the lease."""
         while True:
-            await self._elector.run(self._lead)
+            try:
+                await self._elector.run(self._lead)
+            except FenceError as error:
+                _log.error("%s", error)
+                os._exit(1)  # from here: whoever called us would wait for that work
 
     def take_report(self) -> ControllerReport:
         """As of now."""

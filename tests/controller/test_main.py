@@ -131,10 +131,25 @@ def test_a_preview_without_rights(cluster: Cluster, namespace: str, settings: Co
 # -- a life
 
 
+WORKS_ON = """
+from entryproxy.controller.controller import Controller
+async def lead(self):
+    import asyncio
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            print("works on", flush=True)
+Controller.lead = lead
+"""
+
+
 @contextmanager
-def running(settings: ControllerSettings) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own."""
-    code = "import json, sys; from entryproxy.controller.main import run; from entryproxy.settings import *; "
+def running(settings: ControllerSettings, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process of its own. before: code that it begins with."""
+    code = (
+        f"{before}\nimport json, sys; from entryproxy.controller.main import run; from entryproxy.settings import *; "
+    )
     code += "run(ControllerSettings(**json.loads(sys.argv[1])))"
     fields = {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}
     one = subprocess.Popen(
@@ -172,6 +187,23 @@ def test_a_signal_ends_it_and_the_lease_is_given_back(
     assert holder(cluster, namespace) == ""
 
 
+@pytest.mark.parametrize("is_told_to_end", [False, True])
+def test_work_that_does_not_end_with_the_lease_ends_with_the_process(
+    cluster: Cluster, namespace: str, settings: ControllerSettings, is_told_to_end: bool
+) -> None:
+    """Else two would lead."""
+    with running(dataclasses.replace(settings, lease_seconds=4), WORKS_ON) as one:
+        wait_until(lambda: bool(holder(cluster, namespace)) or one.poll() is not None, "the lease isn't taken", 30)
+        if is_told_to_end:
+            one.terminate()
+        else:
+            cluster.api.patch(lease_path(namespace), {"spec": {"holderIdentity": "another"}})
+        output, _ = one.communicate(timeout=STOP_SECONDS_MAX)
+    assert one.returncode == 1, output
+    assert "works on" in output
+    assert "The leader's work didn't end while the lease was ours" in output
+
+
 def test_of_two_on_one_host_one_leads(
     cluster: Cluster, namespace: str, settings: ControllerSettings, tmp_path: Path, process: subprocess.Popen[str]
 ) -> None:
@@ -197,9 +229,13 @@ def declare(cluster: Cluster, namespace: str, name: str, tenant: str, data: dict
     cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
+def lease_path(namespace: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
+
+
 def lease(cluster: Cluster, namespace: str) -> Any:
     try:
-        return cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}")
+        return cluster.api.get(lease_path(namespace))
     except ApiError as error:
         assert error.status == 404
         return None

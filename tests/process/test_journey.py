@@ -401,6 +401,4 @@ def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TestJourney = Journey.TestCase
-TestJourney.settings = settings(
-    max_examples=150, stateful_step_count=40, phases=set(Phase) - {Phase.explain}
-)
+TestJourney.settings = settings(max_examples=150, stateful_step_count=40, phases=set(Phase) - {Phase.explain})
