@@ -13,13 +13,14 @@ import msgspec
 from entryproxy.controller.helm.charts import ChartError, ChartPackage, ChartStore
 from entryproxy.controller.helm.driver import Helm
 from entryproxy.controller.inventory import take_inventory
+from entryproxy.controller.metadata import list_metadata
 from entryproxy.controller.tenants import Wanted, owns_shared_config
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.paths import collection_path
 from entryproxy.provision.desired import Chart, make_desired
 from entryproxy.provision.inventory import Inventory, Unjudged
 from entryproxy.provision.judgement import judge
-from entryproxy.provision.placement import check_chart_source
+from entryproxy.provision.placement import check_chart_source, check_fences
 from entryproxy.provision.problems import Problem
 from entryproxy.provision.refusals import Wish, refusals, wish_of, wish_of_spec
 from entryproxy.provision.requirements import CHART_CONTROLLER_NAME
@@ -79,6 +80,8 @@ class Designer:
             live_objects=await self._limit_ranges(namespace),
         )
         _refuse(problems)
+        if _is_shared(wanted):
+            _refuse(await self._fences(namespace))
         desired = make_desired(
             wanted.tenant,
             spec,
@@ -130,6 +133,12 @@ class Designer:
         for one in unjudged - self._unjudged:
             _log.warning("collisions over %s aren't seen: %s", one.resource, one.message)
         self._unjudged = unjudged
+
+    async def _fences(self, namespace: str) -> list[Problem]:
+        """Asked anew each time: whoever takes the label away wants to hear of it. One that isn't there is told of by
+        the plan."""
+        there = await list_metadata(self._client, collection_path("v1", "Namespace"), name=namespace)
+        return [problem for one in there for problem in check_fences(namespace, one.labels)]
 
     async def _limit_ranges(self, namespace: str) -> list[dict[str, Any]]:
         """Those that are there: they decide which pods may be. A list's items don't say what they are."""

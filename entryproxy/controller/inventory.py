@@ -36,6 +36,8 @@ from entryproxy.provision.state import Revision
 
 OBJECTS_MAX = 50_000
 """Of one kind; where there are more, the kind is not judged."""
+BYTES_MAX = 67_108_864
+"""Likewise, of JSON of what counts: tenants choose how much a Deployment or a plugin of theirs says."""
 _OWN_DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 T = TypeVar("T")
@@ -194,16 +196,25 @@ class _Look:
 
     async def _list(self, kind: _Kind[T]) -> list[T]:
         found: list[T] = []
+        size = 0
         async for page in self._client.list(kind.path, kind.selectors, metadata_only=kind.is_bare):
-            try:
-                items = _decode_list(page).items or []
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                raise ApiError(0, "Malformed", "The API server's list can't be read") from None
-            found += [one for raw in items if (one := kind.read(raw)) is not None]
+            for raw in _items(page):
+                if (one := kind.read(raw)) is not None:
+                    found.append(one)
+                    size += len(raw)
             if len(found) > OBJECTS_MAX:
                 raise ApiError(0, "TooLarge", f"There are more than {OBJECTS_MAX}")
+            if size > BYTES_MAX:
+                raise ApiError(0, "TooLarge", f"They have more than {BYTES_MAX} bytes")
         return found
 
     def _note(self, resource: str, error: ApiError) -> None:
         if error.status != NOT_FOUND:  # the cluster doesn't have the kind, so nothing of it collides
             self.unjudged.append(Unjudged(resource, error.message))
+
+
+def _items(page: bytes) -> list[msgspec.Raw]:
+    try:
+        return _decode_list(page).items or []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ApiError(0, "Malformed", "The API server's list can't be read") from None

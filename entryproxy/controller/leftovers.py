@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from entryproxy.controller.metadata import list_metadata, together
+from entryproxy.controller.metadata import Metadata, list_metadata, together
 from entryproxy.controller.payload import HELM, RELEASE_NAME_ANNOTATION, RELEASE_NAMESPACE_ANNOTATION
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.paths import collection_path
@@ -53,10 +53,11 @@ async def find_leftovers(
 async def _left(
     client: ClusterClient, release: str, namespaces: Collection[str], group_version: str, kind: str, where: str
 ) -> list[Reference]:
+    def is_left(one: Metadata) -> bool:
+        notes = one.annotations
+        is_of_release = notes.get(RELEASE_NAME_ANNOTATION) == release
+        return is_of_release and notes.get(RELEASE_NAMESPACE_ANNOTATION) in namespaces
+
     path = collection_path(group_version, kind, where)
-    return [
-        Reference(group_version, kind, one.namespace, one.name)
-        for one in await list_metadata(client, path, labels=f"{MANAGED_BY_LABEL}={HELM}")
-        if one.annotations.get(RELEASE_NAME_ANNOTATION) == release
-        and one.annotations.get(RELEASE_NAMESPACE_ANNOTATION) in namespaces
-    ]
+    found = await list_metadata(client, path, labels=f"{MANAGED_BY_LABEL}={HELM}", keep=is_left)
+    return [Reference(group_version, kind, one.namespace, one.name) for one in found]

@@ -14,7 +14,7 @@ import msgspec
 
 from entryproxy.controller.drift import Drift
 from entryproxy.controller.helm.command import DESCRIPTION, HELM_ROLLBACK
-from entryproxy.controller.metadata import list_metadata, together
+from entryproxy.controller.metadata import list_named, together
 from entryproxy.controller.payload import (
     HELM,
     HELM_FIELD_MANAGER,
@@ -160,13 +160,7 @@ class Manifests:
         self, group_version: str, kind: str, namespace: str, names: list[str]
     ) -> list[tuple[Reference, str]]:
         path = await self._drift.paths.collection(group_version, kind, namespace)
-        if namespace:
-            found = await list_metadata(self._client, path, labels=HELM_SELECTOR)
-        else:  # where every release of the cluster has some
-            alone = await together(
-                *(list_metadata(self._client, path, labels=HELM_SELECTOR, name=one) for one in names)
-            )
-            found = [one for some in alone for one in some]
+        found = await list_named(self._client, path, names, labels=HELM_SELECTOR)
         return [(Reference(group_version, kind, namespace, one.name), one.resource_version) for one in found]
 
     async def _verify(self, known: _Known, new: list[Reference], manifests: _Manifests) -> None:

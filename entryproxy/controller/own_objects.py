@@ -89,9 +89,11 @@ class OwnObjects:
     async def _named(self, reference: Reference) -> _Found:
         return await self._list(reference.group_version, reference.kind, reference.namespace, name=reference.name)
 
-    async def _list(self, group_version: str, kind: str, namespace: str = "", **selectors: str) -> _Found:
+    async def _list(
+        self, group_version: str, kind: str, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> _Found:
         path = collection_path(group_version, kind, namespace)
-        found = await list_metadata(self._client, path, **selectors)
+        found = await list_metadata(self._client, path, labels=labels, name=name)
         return {Reference(group_version, kind, one.namespace, one.name): one for one in found}
 
 

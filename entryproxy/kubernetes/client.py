@@ -28,10 +28,13 @@ REQUEST_TIMEOUT_SECONDS = 30.0
 SILENCE_SECONDS = 70.0
 """A watch without a byte for so long may be dead: where there is anything to say, bookmarks come about every minute."""
 PAGE_ITEMS = 500
+PAGE_BYTES_MAX = 8_388_608
+"""A page of `list` with more is asked for again with fewer objects: whoever may write one of 1.5 MiB may write 500."""
 BODY_BYTES_MAX = 268_435_456
 WATCH_LINE_BYTES_MAX = 8_388_608
 """etcd takes 1.5 MiB an object; managed fields and JSON's escapes come on top."""
 ERROR_BYTES_MAX = 65_536
+_SHRINK = 4
 
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
@@ -116,12 +119,21 @@ class ClusterClient:
     ) -> AsyncGenerator[bytes, None]:
         """One raw page after another. An ApiError that `is_gone` between two of them means: begin again.
 
-        metadata_only: a PartialObjectMetadataList, for objects whose contents are large or none of our business.
+        query: with a "limit", that many objects a page. metadata_only: a PartialObjectMetadataList, for objects whose
+        contents are large or none of our business.
         """
+        limit_max = limit = int(query.get("limit", PAGE_ITEMS))
         token = ""
         while True:
-            page = {"limit": str(PAGE_ITEMS), **query, **({"continue": token} if token else {})}
-            body = await self._request(_Request("GET", path, page, accept=_METADATA_LIST if metadata_only else ""))
+            page = {**query, "limit": str(limit), **({"continue": token} if token else {})}
+            request = _Request("GET", path, page, accept=_METADATA_LIST if metadata_only else "")
+            try:
+                body = await self._request(request, PAGE_BYTES_MAX)
+            except ApiError as error:
+                if error.reason != "TooLarge" or limit == 1:
+                    raise
+                limit = max(1, limit // _SHRINK)
+                continue
             yield body
             try:
                 token = _decode_page(body).metadata.continue_
@@ -129,6 +141,7 @@ class ClusterClient:
                 raise ApiError(0, "Malformed", "The API server's list is no list") from None
             if not token:
                 return
+            limit = min(limit_max, 2 * limit)
 
     async def apply(self, path: str, body: bytes, field_manager: str, query: Mapping[str, str] = _NO_QUERY) -> bytes:
         """Server-side apply of one JSON object to its own `path`; the object as it was stored.

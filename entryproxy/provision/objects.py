@@ -15,6 +15,7 @@ Manifest = dict[str, Any]
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 OWNER_LABEL = "entryproxy.higress.io/owner"
 """Not the label that entries watch: an object of ours must never be taken for a tenant."""
+POD_SECURITY_LABEL = "pod-security.kubernetes.io/enforce"
 SOURCE_ANNOTATION = "entryproxy.higress.io/source"
 METRICS_PORT = 15020
 GATEWAY_POLICY = "entryproxy-gateway"
@@ -74,7 +75,7 @@ def _namespace(around: Surroundings) -> Manifest:
     """
     manifest = _manifest(around, "v1", "Namespace", around.namespace)
     del manifest["metadata"]["namespace"]
-    manifest["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
+    manifest["metadata"]["labels"][POD_SECURITY_LABEL] = "baseline"
     return manifest
 
 

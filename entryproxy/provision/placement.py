@@ -7,10 +7,12 @@ from typing import Any
 
 from entryproxy.model.hostname import is_label
 from entryproxy.model.tenant import TenantSpec
+from entryproxy.provision.objects import POD_SECURITY_LABEL
 from entryproxy.provision.problems import Problem
 from entryproxy.provision.values import CHART_GATEWAY_NAME, shared_gateway_name, unprefixed
 
 CLUSTER_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_FENCED = ("baseline", "restricted")
 
 
 def check_chart_source(chart: str, *, registries: Iterable[str]) -> list[Problem]:
@@ -55,6 +57,16 @@ def check_placement(
         reserved = CLUSTER_NAMESPACES | {entry_namespace}
         problems += _judge_watched(release.values, namespace, reserved, shared_namespaces)
     return problems
+
+
+def check_fences(namespace: str, labels: Mapping[str, str]) -> list[Problem]:
+    """Of a namespace that a tenant shares and that isn't ours to label. What a release runs there, and whatever its
+    controller's account makes, would otherwise be root on the node if the values say so. labels: the live ones."""
+    if labels.get(POD_SECURITY_LABEL) in _FENCED:
+        return []
+    command = f"kubectl label namespace {namespace} {POD_SECURITY_LABEL}=baseline --overwrite"
+    message = f"{namespace} lets privileged pods in, which reach the nodes of all tenants; whoever runs it: {command}"
+    return [Problem("gateway.namespace", message, "NamespaceUnfenced")]
 
 
 def _judge_watched(

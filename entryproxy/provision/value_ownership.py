@@ -53,6 +53,8 @@ RESERVED: Mapping[str, str] = {
 }
 """Paths in higress-core's terms and why each isn't a tenant's to set."""
 
+PRIORITY_CLASS = "global.priorityClassName"
+
 ONE_PER_NAMESPACE: Mapping[str, str] = {
     "global.enableRedis": "a second Redis in one namespace has the same name",
     "global.enablePluginServer": "a second plugin server in one namespace has the same name",
@@ -70,7 +72,7 @@ def check_own_values(tenant: str, spec: ReleaseSpec, *, namespace: str = "") -> 
     problems = []
     for prefix, own in _spellings(spec.values):
         found = {path: reason for path, reason in reserved.items() if _is_touched(own, path)}
-        found |= _judge_class(own, tenant)
+        found |= _judge_class(own, tenant) | _judge_priority(own)
         problems += [Problem(f"{ROOT}.{prefix}{path}", why, "ReservedValue") for path, why in found.items()]
         problems += _judge_ancestors(own, prefix) + _judge_service(own, prefix)
     if any(problem.is_fatal for problem in problems):
@@ -119,6 +121,14 @@ def _judge_class(own: Mapping[str, Any], tenant: str) -> dict[str, str]:
         case "nginx":
             return {"global.ingressClass": "with this class the gateway also takes Ingresses without a class"}
     return {"global.ingressClass": f'the class is the tenant\'s own, "{tenant}": another one collides with its owner'}
+
+
+def _judge_priority(own: Mapping[str, Any]) -> dict[str, str]:
+    """The chart's one key, for all its pods. An admission policy holds whatever else makes pods there to it."""
+    value = _at(own, PRIORITY_CLASS)
+    if not isinstance(value, str) or not value.strip().startswith("system-"):
+        return {}
+    return {PRIORITY_CLASS: "such pods push the entry's and other tenants' pods off their nodes"}
 
 
 def _judge_service(own: Mapping[str, Any], prefix: str) -> list[Problem]:

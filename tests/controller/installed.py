@@ -28,22 +28,25 @@ CONFIG_MAP = "higress-config"
 
 
 class RecordingClient(ClusterClient):
-    """Keeps what was asked for. listed: paths of collections; tried: of dry runs; read: of whole objects; written: of
-    the others."""
+    """Keeps what was asked for. listed: paths of collections; received: how many objects came of them; tried: paths of
+    dry runs; read: of whole objects; written: of the others."""
 
     listed: list[str]
+    received: int
     tried: list[str]
     read: list[str]
     written: list[str]
 
     def clear(self) -> None:
         self.listed, self.tried, self.read, self.written = [], [], [], []
+        self.received = 0
 
     async def list(
         self, path: str, query: Mapping[str, str] = {}, *, metadata_only: bool = False
     ) -> AsyncGenerator[bytes, None]:
         self.listed.append(path)
         async for page in super().list(path, query, metadata_only=metadata_only):
+            self.received += len(msgspec.json.decode(page)["items"] or ())
             yield page
 
     async def get(self, path: str, query: Mapping[str, str] = {}, bytes_max: int | None = None) -> bytes:

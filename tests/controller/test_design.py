@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -25,6 +25,8 @@ from entryproxy.settings import ControllerSettings
 from tests.charts import SMALL
 
 SETTINGS = ControllerSettings(namespace="entry", chart="higress-core", chart_version="2.2.1")
+NAMESPACES = "/api/v1/namespaces"
+FENCED = {"pod-security.kubernetes.io/enforce": "baseline"}
 LIMIT_RANGES = "/api/v1/namespaces/acme-gateway/limitranges"
 PACKAGE = ChartPackage(
     name="higress-core",
@@ -52,7 +54,7 @@ class World:
     """objects: by path, as a client lists them. asked: the charts that were, with their versions."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, Any] = {}
+        self.objects: dict[str, Any] = {NAMESPACES: [{"metadata": {"name": "pool", "labels": FENCED}}]}
         self.asked: list[tuple[str, str]] = []
         self.chart: ChartPackage | ChartError = PACKAGE
         self.inventories = [Inventory()]
@@ -67,7 +69,11 @@ class World:
 
     # -- as the client and Helm
 
-    async def list(self, path: str) -> AsyncIterator[bytes]:
+    async def list(
+        self, path: str, query: Mapping[str, str] = {}, *, metadata_only: bool = False
+    ) -> AsyncIterator[bytes]:
+        assert query == ({"fieldSelector": "metadata.name=pool"} if path == NAMESPACES else {})
+        assert metadata_only == (path == NAMESPACES)
         yield json.dumps({"items": self.objects.get(path)}).encode()
 
     async def version(self) -> str:
@@ -146,6 +152,17 @@ async def test_a_chart_from_elsewhere_is_not_even_fetched(world: World) -> None:
         await world.design(wanted(chart="oci://elsewhere/chart"))
     assert raised.value.reason == "RegistryNotAllowed"
     assert world.asked == []
+
+
+async def test_pods_of_a_shared_namespace_are_not_root_on_its_nodes(world: World) -> None:
+    one = shared("acme", "")
+    await world.design(one)
+    world.objects[NAMESPACES] = [{"metadata": {"name": "pool"}}]
+    with pytest.raises(Refused, match="kubectl label namespace pool ") as raised:
+        await world.design(one)
+    assert raised.value.reason == "NamespaceUnfenced"
+    world.objects[NAMESPACES] = []  # which the plan tells of
+    await world.design(one)
 
 
 async def test_everything_that_is_wrong_is_said_at_once(world: World) -> None:

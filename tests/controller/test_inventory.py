@@ -94,3 +94,10 @@ async def test_too_many_of_a_kind(cluster: Cluster, release: str, monkeypatch: p
     found = await look(cluster)
     assert "There are more than 0" in {one.message for one in found.unjudged}
     assert found.classes == ()
+
+
+async def test_too_much_of_a_kind(cluster: Cluster, release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BYTES_MAX", 0)
+    found = await look(cluster)
+    assert "They have more than 0 bytes" in {one.message for one in found.unjudged}
+    assert (found.classes, found.gateways) == ((), ())

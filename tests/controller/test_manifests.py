@@ -8,6 +8,7 @@ import pytest
 from entryproxy.config.manifests import parse_documents
 from entryproxy.controller.manifests import Manifests
 from entryproxy.kubernetes.errors import ApiError
+from entryproxy.provision.objects import MANAGED_BY_LABEL
 from entryproxy.provision.state import Reference
 from tests.charts import chart
 from tests.cluster.cluster import Cluster
@@ -62,6 +63,23 @@ async def test_what_was_deleted_or_edited_is_found_and_repaired_without_a_revisi
     )
     cluster.helm("uninstall", gateway.tenant, "--namespace", gateway.namespace)
     assert not any(gateway.exists(each) for each in drifted)
+
+
+async def test_what_a_tenant_adds_is_not_even_looked_at(cluster: Cluster, gateway: Installed) -> None:
+    async with recording_client(cluster) as client:
+        manifests = Manifests(client, parse_documents)
+
+        async def look() -> int:
+            client.clear()
+            assert await manifests.missing(gateway.tenant, gateway.namespace, gateway.revision()) == ()
+            return client.received
+
+        await look()
+        before = await look()
+        for number in range(20):
+            metadata = {"name": f"a-{number}", "namespace": gateway.namespace, "labels": {MANAGED_BY_LABEL: "Helm"}}
+            cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        assert await look() <= before + 1
 
 
 async def test_only_what_is_asked_for_is_repaired(cluster: Cluster, gateway: Installed) -> None:

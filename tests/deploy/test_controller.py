@@ -69,7 +69,7 @@ def test_what_there_is(objects: list[Any]) -> None:
     policies = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
     assert sorted(item["kind"] for item in objects) == sorted(
         [
-            *policies * 4,
+            *policies * 5,
             "ClusterRole",
             "ClusterRoleBinding",
             "Deployment",
@@ -86,7 +86,7 @@ def test_what_there_is(objects: list[Any]) -> None:
 def test_what_switches_add_and_take_away() -> None:
     everything = controller_objects(render(CONTROLLER_EVERYTHING))
     assert {"ServiceMonitor", "PrometheusRule"} <= {item["kind"] for item in everything}
-    assert len([item for item in everything if item["kind"] == "ValidatingAdmissionPolicyBinding"]) == 6
+    assert len([item for item in everything if item["kind"] == "ValidatingAdmissionPolicyBinding"]) == 8
     off = {
         "controller": {"enabled": True, "admissionPolicies": {"enabled": False}},
         "networkPolicy": {"enabled": False},

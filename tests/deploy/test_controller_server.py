@@ -25,6 +25,7 @@ from tests.e2e.gateways import wait_until
 from tests.support import require_tool
 
 OURS = {"app.kubernetes.io/managed-by": "entryproxy", "entryproxy.higress.io/owner": "tenant1"}
+SHARED = "small"
 
 
 @pytest.mark.parametrize("values", [CONTROLLER, CONTROLLER_EVERYTHING], ids=["defaults", "everything"])
@@ -55,7 +56,7 @@ class Installation:
         self.namespace = cluster.new_namespace()
         kinds = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]
         kinds += ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
-        values = {"controller": {"enabled": True, "sharedNamespaces": ["small"]}}
+        values = {"controller": {"enabled": True, "sharedNamespaces": [SHARED]}}
         rendered = [each for each in yaml.safe_load_all(template(values, namespace=self.namespace)) if each]
         self.objects = [each for each in controller_objects(rendered) if each["kind"] in kinds]
         self.manifests = "\n".join(json.dumps(each) for each in self.objects)
@@ -102,6 +103,14 @@ def installation(prepared: Cluster) -> Iterator[Installation]:
 def gateway(installation: Installation) -> str:
     """A tenant's namespace."""
     return installation.tenant_namespace(f"{installation.namespace}-gateway")
+
+
+@pytest.fixture(scope="module")
+def shared(installation: Installation) -> Iterator[str]:
+    """A namespace of `isolation: shared`."""
+    installation.cluster.kubectl("create", "namespace", SHARED)
+    yield SHARED
+    installation.cluster.kubectl("delete", "namespace", SHARED, "--wait=false")
 
 
 @pytest.fixture(scope="module")
@@ -323,13 +332,21 @@ def test_elsewhere_releases_are_their_owners_business(installation: Installation
     installation.cluster.kubectl(*command, input=secret, kubeconfig=account.kubeconfig)
 
 
-def test_in_shared_namespaces_releases_are_ours(installation: Installation) -> None:
-    installation.cluster.kubectl("create", "namespace", "small")
-    account = installation.tenant_account("small")
-    command = ("create", "--filename", "-", "--namespace", "small")
+def test_in_shared_namespaces_releases_are_ours(installation: Installation, shared: str) -> None:
+    account = installation.tenant_account(shared)
+    command = ("create", "--filename", "-", "--namespace", shared)
     with pytest.raises(CommandError, match="are the controller's alone"):
         installation.cluster.kubectl(*command, input=release_secret("any"), kubeconfig=account.kubeconfig)
-    installation.cluster.kubectl("delete", "namespace", "small", "--wait=false")
+
+
+def test_pods_of_tenants_push_nobody_off_a_node(installation: Installation, gateway: str, shared: str) -> None:
+    """By whomever: ReplicaSets' controller makes them, as somebody's Deployment says."""
+    spec = {"containers": [{"name": "one", "image": "busybox"}]}
+    for where in (gateway, shared):
+        dry_run_pod(installation.cluster, where, spec)
+        for name in ("system-node-critical", "system-cluster-critical"):
+            with pytest.raises(ApiError, match="don't take the cluster's own priority"):
+                dry_run_pod(installation.cluster, where, {**spec, "priorityClassName": name})
 
 
 def service(**spec: Any) -> dict[str, Any]:

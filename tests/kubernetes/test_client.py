@@ -35,6 +35,23 @@ async def test_list_gives_pages(api: FakeApi, client: ClusterClient, monkeypatch
     assert all(query["labelSelector"] == "x" for query in api.lists(PATH))
 
 
+async def test_pages_shrink_until_they_can_be_held(
+    api: FakeApi, client: ClusterClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write objects may make them as large as the API server takes them, in any number."""
+    monkeypatch.setattr(client_module, "PAGE_BYTES_MAX", 5_000)
+    for number in range(8):
+        await api.put(PATH, config_map(f"c{number}", {"x": "y" * 2_000}))
+    pages = [json.loads(page)["items"] async for page in client.list(PATH, {"limit": "8"})]
+    assert [item["metadata"]["name"] for items in pages for item in items] == [f"c{number}" for number in range(8)]
+    assert max(map(len, pages)) == 2
+    assert [query["limit"] for query in api.lists(PATH)][:3] == ["8", "2", "4"]
+    monkeypatch.setattr(client_module, "PAGE_BYTES_MAX", 1_000)
+    with pytest.raises(ApiError) as caught:
+        await anext(client.list(PATH, {"limit": "8"}))
+    assert (caught.value.reason, api.lists(PATH)[-1]["limit"]) == ("TooLarge", "1")
+
+
 async def test_an_expired_page(api: FakeApi, client: ClusterClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PAGE_ITEMS", 1)
     await api.put(PATH, config_map("a"))

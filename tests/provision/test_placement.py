@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from entryproxy.model.tenant import TenantSpec
-from entryproxy.provision.placement import check_chart_source, check_placement
+from entryproxy.provision.placement import check_chart_source, check_fences, check_placement
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,20 @@ def test_without_a_watched_namespace(own: dict[str, Any]) -> None:
     """What isn't a mapping is for `value_ownership` to refuse."""
     document = {"release": {"isolation": "class", "values": own}}
     assert check_placement("acme", msgspec.convert(document, TenantSpec), entry_namespace="entry") == []
+
+
+@pytest.mark.parametrize(
+    ("level", "is_fenced"),
+    [("baseline", True), ("restricted", True), ("privileged", False), ("", False), (None, False)],
+)
+def test_fences_of_a_shared_namespace(level: str | None, is_fenced: bool) -> None:
+    labels = {"team": "edge", "pod-security.kubernetes.io/warn": "baseline"}
+    if level is not None:
+        labels["pod-security.kubernetes.io/enforce"] = level
+    problems = check_fences("pool", labels)
+    assert [(one.field, one.reason, one.is_fatal) for one in problems] == (
+        [] if is_fenced else [("gateway.namespace", "NamespaceUnfenced", True)]
+    )
+    assert all(
+        "kubectl label namespace pool pod-security.kubernetes.io/enforce=baseline" in one.message for one in problems
+    )

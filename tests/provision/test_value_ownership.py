@@ -54,10 +54,20 @@ def test_class(value: Any, words: str) -> None:
     assert words in message
 
 
+@pytest.mark.parametrize("name", ["system-node-critical", "system-cluster-critical", " system-node-critical"])
+@pytest.mark.parametrize("prefix", ["", "higress-core."])
+def test_the_cluster_s_own_priority(name: str, prefix: str) -> None:
+    [(field, message, is_fatal)] = judged(nested(f"{prefix}global.priorityClassName", name))
+    assert (field, is_fatal) == (f"{prefix}global.priorityClassName", True)
+    assert "off their nodes" in message
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {},
+        {"global": {"priorityClassName": "tenants-low"}},
+        {"global": {"priorityClassName": None}},
         {"global": {"ingressClass": "acme"}},
         {"global": {"hub": "registry.example.com"}},
         {"gateway": {"serviceAccount": {"annotations": {"a": "b"}}, "labels": {"team": "x"}}},

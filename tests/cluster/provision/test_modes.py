@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from entryproxy.model.objects import FINALIZER, PROVISIONED_LABEL
+from entryproxy.provision.objects import POD_SECURITY_LABEL
 from tests.cluster.cluster import Cluster
 from tests.cluster.provision.conftest import RESYNC_SECONDS
 from tests.cluster.provision.kubelet import run_time_objects
@@ -45,7 +46,8 @@ def watched(cluster: Cluster) -> Iterator[str]:
 
 
 def _open_namespace(cluster: Cluster, name: str) -> Iterator[str]:
-    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    labels = {POD_SECURITY_LABEL: "baseline"}
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     yield name
     path = f"/api/v1/namespaces/{name}"
     cluster.api.delete(path)
@@ -156,6 +158,20 @@ def test_only_what_the_operator_opened_is_shared(place: Place, cluster: Cluster)
     place.remove("configmaps", "intruding")
     place.wait_until_gone("intruding")
     assert list_everything(cluster) == before
+
+
+def test_where_pods_may_be_privileged_nothing_is_shared(place: Place, cluster: Cluster, shared: str) -> None:
+    cluster.kubectl("label", "namespace", shared, f"{POD_SECURITY_LABEL}-")
+    before = list_everything(cluster)
+    share(place, "rooted", shared)
+    refused = place.wait_for("rooted", "Failed")
+    assert (refused.reason, refused.message.partition(":")[0]) == ("NamespaceUnfenced", "gateway.namespace")
+    assert list_everything(cluster) == before | {("ConfigMap", place.namespace, "rooted")}
+    command = refused.message.partition("kubectl ")[2]
+    cluster.kubectl(*command.split())
+    place.wait_for("rooted", "Ready", revision=1)
+    place.remove("configmaps", "rooted")
+    place.wait_until_gone("rooted")
 
 
 def owner_of_config(cluster: Cluster, namespace: str) -> str:

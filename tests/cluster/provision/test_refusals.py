@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from entryproxy.model.status import TenantStatus
+from entryproxy.provision.objects import POD_SECURITY_LABEL
 from tests.charts import chart
 from tests.cluster.cluster import Cluster
 from tests.cluster.operators import Operator
@@ -47,6 +48,7 @@ def furnished(place: Place, cluster: Cluster, kubelet: Kubelet, controller: Runn
     values = {"global.ingressClass": OLD_CLASS, "global.enableGatewayAPI": "false", "gateway.service.type": "ClusterIP"}
     own = [option for key, value in values.items() for option in ("--set", f"{key}={value}")]
     cluster.helm("install", OLD_RELEASE, str(chart()), "-n", OLD, "--create-namespace", "--skip-crds", *own)
+    cluster.kubectl("label", "namespace", OLD, f"{POD_SECURITY_LABEL}=baseline")
     place.provision(PIONEER, release={**DEV, "gatewayAPI": True})
     place.wait_for(PIONEER, "Ready")
     namespace = f"/apis/apps/v1/namespaces/{OLD}/deployments/higress-controller"
