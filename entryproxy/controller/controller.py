@@ -75,6 +75,7 @@ class Controller:
             ),
             executor=Executor(client, helm, manifests=manifests),
             storyteller=Storyteller(recorder, report),
+            on_uninstalled=self._look_at_sharers,
         )
 
     @property
@@ -141,12 +142,16 @@ class Controller:
                 self._queue.done(tenant)
 
     def _on_change(self, touched: Set[str]) -> None:
-        """Others of a shared namespace have to know as well who is there. Somebody's change is urgent; those who are
-        new, perhaps hundreds, wait until those before them have been seen through."""
+        """Somebody's change is urgent; those who are new, perhaps hundreds, wait until those before them have been seen
+        through."""
         if not self.is_complete:
             return
         for tenant in touched:
             self._queue.add(tenant, is_urgent=tenant in self._report.releases)
+        self._look_at_sharers()
+
+    def _look_at_sharers(self) -> None:
+        """Those of a shared namespace have to know who else is there."""
         for one in self._tenants.by_id.values():
             if one.wants_release and one.spec.release is not None and one.spec.release.isolation == "shared":
                 self._queue.add(one.tenant)

@@ -14,12 +14,15 @@ from entryproxy.controller.helm.charts import ChartError, ChartPackage, ChartSto
 from entryproxy.controller.helm.driver import Helm
 from entryproxy.controller.inventory import take_inventory
 from entryproxy.controller.metadata import list_metadata
-from entryproxy.controller.tenants import Wanted, owns_shared_config
+from entryproxy.controller.payload import RELEASE_NAME_ANNOTATION
+from entryproxy.controller.tenants import Wanted, is_oldest_sharer
 from entryproxy.kubernetes.client import ClusterClient
 from entryproxy.kubernetes.paths import collection_path
+from entryproxy.model.objects import CONFIG_MAP
 from entryproxy.provision.desired import Chart, make_desired
-from entryproxy.provision.inventory import Inventory, Unjudged
+from entryproxy.provision.inventory import Inventory, ReleaseName, Unjudged
 from entryproxy.provision.judgement import judge
+from entryproxy.provision.narrowing import SHARED_CONFIG
 from entryproxy.provision.placement import check_chart_source, check_fences
 from entryproxy.provision.problems import Problem
 from entryproxy.provision.refusals import Wish, refusals, wish_of, wish_of_spec
@@ -92,18 +95,26 @@ class Designer:
                 path=package.path, version=package.version, digest=package.digest, is_umbrella=package.is_umbrella
             ),
             helm_version=await self._helm.version(),
-            has_config=owns_shared_config(wanted, tenants),
+            has_config=await self._has_config(wanted, tenants),
             definitions=package.definitions,
         )
         return desired, problems
 
-    async def check_neighbours(self, wanted: Wanted, desired: Desired, tenants: Mapping[str, Wanted]) -> None:
-        """Before a release is installed or upgraded. Raises Refused for what would collide, and ApiError. tenants: in
-        force by now, which `wanted` may be no longer."""
+    async def check_neighbours(
+        self, wanted: Wanted, desired: Desired, tenants: Mapping[str, Wanted], leaving: ReleaseName | None = None
+    ) -> None:
+        """Before a release is installed or upgraded, or uninstalled to be installed elsewhere. Raises Refused for what
+        would collide, and ApiError. tenants: in force by now, which `wanted` may be no longer. leaving: the release
+        that goes first."""
         earlier = [self._wish(one) for one in tenants.values() if one.wants_release and one.age < wanted.age]
         if len(self._wishes) > len(tenants):
             self._wishes = {tenant: wish for tenant, wish in self._wishes.items() if tenant in tenants}
-        _refuse(refusals(wish_of(desired), await self._take_inventory(), earlier))
+        inventory = await self._take_inventory()
+        _refuse(refusals(wish_of(desired), inventory.without(leaving) if leaving else inventory, earlier))
+
+    def look_anew(self) -> None:
+        """The cluster has changed since it was looked at: what is gone stands in nobody's way."""
+        self._inventory = None
 
     def _wish(self, wanted: Wanted) -> Wish:
         """Remembered: of two hundred tenants that are installed, each is asked for by all the younger ones."""
@@ -133,6 +144,16 @@ class Designer:
         for one in unjudged - self._unjudged:
             _log.warning("collisions over %s aren't seen: %s", one.resource, one.message)
         self._unjudged = unjudged
+
+    async def _has_config(self, wanted: Wanted, tenants: Mapping[str, Wanted]) -> bool:
+        """Whether the namespace's `higress-config` is this release's. Of those that share one, whoever has it keeps it:
+        Helm takes it from nobody, and the oldest tenant may not be in force."""
+        if not _is_shared(wanted):
+            return True
+        path = collection_path("v1", CONFIG_MAP, namespace_of(wanted))
+        there = await list_metadata(self._client, path, name=SHARED_CONFIG)
+        holder = there[0].annotations.get(RELEASE_NAME_ANNOTATION, "") if there else ""
+        return holder == wanted.tenant if holder else is_oldest_sharer(wanted, tenants)
 
     async def _fences(self, namespace: str) -> list[Problem]:
         """Asked anew each time: whoever takes the label away wants to hear of it. One that isn't there is told of by

@@ -6,7 +6,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -28,7 +28,8 @@ from entryproxy.kubernetes.errors import ApiError
 from entryproxy.kubernetes.paths import collection_path
 from entryproxy.model.objects import CONFIG_MAP, PROVISIONED_LABEL, STATUS_ANNOTATION
 from entryproxy.model.status import Attempt, decode_status
-from entryproxy.provision.actions import DropFinalizer, InstallRelease, Plan, UpgradeRelease
+from entryproxy.provision.actions import DropFinalizer, InstallRelease, Plan, UninstallRelease, UpgradeRelease
+from entryproxy.provision.inventory import ReleaseName
 from entryproxy.provision.plan import plan
 from entryproxy.provision.problems import Problem
 from entryproxy.provision.revisions import POLL_SECONDS
@@ -42,7 +43,8 @@ _log = logging.getLogger(__name__)
 class Reconciler:
     """Does one round for one tenant; never two at a time for the same one, which is the caller's promise.
 
-    tenants: those in force, by id; the caller keeps it up to date.
+    tenants: those in force, by id; the caller keeps it up to date. on_uninstalled: what a release leaves behind in a
+    shared namespace may be for the others to take.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Reconciler:
         observer: Observer,
         executor: Executor,
         storyteller: Storyteller,
+        on_uninstalled: Callable[[], None],
     ) -> None:
         self._client = client
         self._settings = settings
@@ -63,6 +66,7 @@ class Reconciler:
         self._observer = observer
         self._executor = executor
         self._storyteller = storyteller
+        self._on_uninstalled = on_uninstalled
         self._pacing = Pacing(settings.resync_seconds)
         self._withdrawals = Withdrawals(settings.withdraw_seconds)
 
@@ -91,6 +95,9 @@ class Reconciler:
             one = await self._tell(tenant, one, Outcome(), now, now)
         outcome = await self._executor.execute(one.plan, context_of(tenant, one))
         self._storyteller.count(outcome)
+        if any(isinstance(action, UninstallRelease) for action in outcome.done):
+            self._designer.look_anew()
+            self._on_uninstalled()
         delay = self._pacing.after(tenant, one.plan, outcome, now)
         if any(isinstance(action, DropFinalizer) for action in outcome.done):
             self._forget(tenant)
@@ -145,8 +152,9 @@ class Reconciler:
             desired, remarks = await self._designer.design(wanted, self._tenants)
             observed = await self._observe(case, desired)
             made = plan(desired, observed, case.now)
-            if any(isinstance(action, InstallRelease | UpgradeRelease) for action in made.actions):
-                await self._designer.check_neighbours(wanted, desired, self._tenants)
+            leaving = _leaving(made, desired)
+            if leaving or any(isinstance(action, InstallRelease | UpgradeRelease) for action in made.actions):
+                await self._designer.check_neighbours(wanted, desired, self._tenants, leaving)
         except Refused as refusal:
             observed = await self._observe(case, desired)
             removal = plan(None, observed, case.now) if case.situation.kind == "replace" else None
@@ -214,3 +222,11 @@ class Reconciler:
         self._pacing.forget(tenant)
         self._observer.forget(tenant)
         return self._storyteller.forget(tenant)
+
+
+def _leaving(made: Plan, desired: Desired) -> ReleaseName | None:
+    """The release that a plan takes away because the tenant wants it in another namespace."""
+    for action in made.actions:
+        if isinstance(action, UninstallRelease) and action.namespace != desired.release.namespace:
+            return action.namespace, action.name
+    return None

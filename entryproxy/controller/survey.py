@@ -138,6 +138,7 @@ def _service(item: _Service) -> OpenService:
     return OpenService(
         namespace=item.metadata.namespace,
         name=item.metadata.name,
+        owner=item.metadata.owner(),
         node_ports=frozenset(port.node_port for port in ports if port.node_port),
         ports=frozenset(port.port for port in ports),
         address=item.spec.load_balancer_ip,

@@ -141,12 +141,8 @@ class Tenants:
         )
 
 
-def owns_shared_config(wanted: Wanted, tenants: Mapping[str, Wanted]) -> bool:
-    """Whether the ConfigMap `higress-config` of the namespace is this release's: of releases that share a namespace,
-    the oldest tenant's has it."""
-    release = wanted.spec.release
-    if release is None or release.isolation != "shared":
-        return True
+def is_oldest_sharer(wanted: Wanted, tenants: Mapping[str, Wanted]) -> bool:
+    """Of the tenants in force whose releases share its namespace."""
     return all(wanted.age <= one.age for one in tenants.values() if _shares(one, wanted))
 
 

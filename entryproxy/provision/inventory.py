@@ -60,10 +60,12 @@ class Controller(Workload, frozen=True, kw_only=True):
 
 
 class OpenService(msgspec.Struct, frozen=True, kw_only=True):
-    """A Service that is reached from outside. node_ports, ports: its own. address: `loadBalancerIP`, "" for none."""
+    """A Service that is reached from outside. node_ports, ports: its own. address: `loadBalancerIP`, "" for none.
+    owner: as above."""
 
     namespace: str
     name: str
+    owner: ReleaseName | None = None
     node_ports: frozenset[int] = frozenset()
     ports: frozenset[int] = frozenset()
     address: str = ""
@@ -115,6 +117,17 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def workloads(self) -> tuple[Workload, ...]:
         return (*self.gateways, *self.controllers)
+
+    def without(self, release: ReleaseName) -> Inventory:
+        """As it is going to be when that release is uninstalled."""
+        return msgspec.structs.replace(
+            self,
+            classes=tuple(one for one in self.classes if one.owner != release),
+            releases={name: revisions for name, revisions in self.releases.items() if name != release},
+            gateways=tuple(one for one in self.gateways if one.owner != release),
+            controllers=tuple(one for one in self.controllers if one.owner != release),
+            services=tuple(one for one in self.services if one.owner != release),
+        )
 
     def is_judged(self, resource: str) -> bool:
         """Whether an empty list of them means that there are none."""

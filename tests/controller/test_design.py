@@ -27,6 +27,7 @@ from tests.charts import SMALL
 SETTINGS = ControllerSettings(namespace="entry", chart="higress-core", chart_version="2.2.1")
 NAMESPACES = "/api/v1/namespaces"
 FENCED = {"pod-security.kubernetes.io/enforce": "baseline"}
+CONFIG_MAPS = "/api/v1/namespaces/pool/configmaps"
 LIMIT_RANGES = "/api/v1/namespaces/acme-gateway/limitranges"
 PACKAGE = ChartPackage(
     name="higress-core",
@@ -72,8 +73,9 @@ class World:
     async def list(
         self, path: str, query: Mapping[str, str] = {}, *, metadata_only: bool = False
     ) -> AsyncIterator[bytes]:
-        assert query == ({"fieldSelector": "metadata.name=pool"} if path == NAMESPACES else {})
-        assert metadata_only == (path == NAMESPACES)
+        named = {NAMESPACES: "pool", CONFIG_MAPS: "higress-config"}
+        assert query == ({"fieldSelector": f"metadata.name={named[path]}"} if path in named else {})
+        assert metadata_only == (path in named)
         yield json.dumps({"items": self.objects.get(path)}).encode()
 
     async def version(self) -> str:
@@ -133,6 +135,14 @@ async def test_of_those_that_share_a_namespace_one_has_the_config(world: World) 
     assert (await world.design(old, young)).release.rendering.has_config
     assert not (await world.design(young, old)).release.rendering.has_config
     assert (await world.design(young)).release.rendering.has_config
+    # Whoever has it keeps it, whether or not that one is in force, and the oldest.
+    for holder in ("young", "gone"):
+        annotations = {"meta.helm.sh/release-name": holder}
+        world.objects[CONFIG_MAPS] = [{"metadata": {"name": "higress-config", "annotations": annotations}}]
+        assert (await world.design(young, old)).release.rendering.has_config is (holder == "young")
+        assert not (await world.design(old, young)).release.rendering.has_config
+    world.objects[CONFIG_MAPS] = [{"metadata": {"name": "higress-config"}}]
+    assert (await world.design(old, young)).release.rendering.has_config
 
 
 # -- refusals
@@ -198,6 +208,19 @@ async def test_what_somebody_else_has(world: World) -> None:
     with pytest.raises(Refused, match="acme") as raised:
         await world.new_designer().check_neighbours(one, made, {"acme": one})
     assert not raised.value.is_transient
+
+
+async def test_what_leaves_is_in_nobody_s_way(world: World) -> None:
+    one = wanted()
+    made = await world.design(one)
+    leaving = ("acme-old", "acme")
+    there = Inventory(classes=(IngressClass(name="acme", controller="higress.io/higress-controller", owner=leaving),))
+    world.inventories = [there, Inventory()]
+    await world.designer.check_neighbours(one, made, {"acme": one}, leaving)
+    with pytest.raises(Refused, match="acme"):
+        await world.designer.check_neighbours(one, made, {"acme": one})
+    world.designer.look_anew()
+    await world.designer.check_neighbours(one, made, {"acme": one})
 
 
 async def test_older_tenants_come_first(world: World) -> None:

@@ -61,6 +61,7 @@ class World:
         self.collision: Exception | None = None
         self.trouble: Exception | None = None
         self.failure = ""
+        self.leaving: list[object] = []
         self.targets: list[Target] = []
         self.contexts: list[Context] = []
         self.remarks: tuple[Problem, ...] = ()
@@ -75,6 +76,7 @@ class World:
             observer=everything,
             executor=everything,
             storyteller=storyteller,
+            on_uninstalled=lambda: self.journal.append("told the sharers"),
         )
 
     def hold(self, name: str = "acme", uid: str = "u1", *, held_for: str = "acme", **metadata: Any) -> None:
@@ -125,9 +127,13 @@ class World:
             raise self.refusal
         return desired(), self.remarks
 
-    async def check_neighbours(self, *_: object) -> None:
+    async def check_neighbours(self, *arguments: object) -> None:
+        self.leaving.append(arguments[-1])
         if self.collision is not None:
             raise self.collision
+
+    def look_anew(self) -> None:
+        self.journal.append("looks anew")
 
     async def observe(self, target: Target) -> Observed:
         self.targets.append(target)
@@ -208,6 +214,20 @@ async def test_a_refusal_keeps_what_serves(world: World, way: str) -> None:
     assert world.journal == ["told Failed ClassTaken"]
     assert (world.status.revision, world.status.message, world.status.next_retry) == (1, "Somebody has it.", "")
     assert {one.type: one.status for one in world.status.conditions}["Ready"] == "True"
+
+
+async def test_a_tenant_that_moves_to_where_it_can_not_be_stays(world: World) -> None:
+    """The release that leaves isn't in its own way."""
+    world.hold()
+    world.observed = observed("1 deployed D2", release_namespace="acme-old", rollout=SERVING)
+    world.collision = REFUSED
+    assert await world.reconciler.reconcile("acme") > 1
+    assert world.leaving == [("acme-old", "acme")]
+    assert world.journal == ["told Failed ClassTaken"]
+    world.collision = None
+    world.journal.clear()
+    await world.reconciler.reconcile("acme")
+    assert world.journal == ["told Provisioning Moving", "done UninstallRelease", "looks anew", "told the sharers"]
 
 
 async def test_neighbours_are_asked_before_helm_runs_only(world: World) -> None:

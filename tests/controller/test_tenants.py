@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence, Set
 from typing import Any
 
 from entryproxy.config.yaml import parse_yaml
-from entryproxy.controller.tenants import Tenants, owns_shared_config
+from entryproxy.controller.tenants import Tenants, is_oldest_sharer
 from entryproxy.model.finding import Finding
 from entryproxy.model.objects import LabelledConfigMap
 from entryproxy.model.reading import Reading
@@ -136,7 +136,6 @@ async def test_of_those_that_share_a_namespace_the_oldest_has_its_config() -> No
                 config_map("young", shared.format("common", "young")),
                 config_map("old", shared.format("common", "old"), created="2026-01-01T00:00:00Z"),
                 config_map("other", shared.format("elsewhere", "other")),
-                config_map("alone", "release: {}"),
                 config_map(
                     "off",
                     "release: {enabled: false, isolation: shared}\ngateway: {namespace: common}",
@@ -145,6 +144,6 @@ async def test_of_those_that_share_a_namespace_the_oldest_has_its_config() -> No
             )
         )
     )
-    owners = {one.tenant for one in tenants.by_id.values() if owns_shared_config(one, tenants.by_id)}
-    assert owners == {"old", "other", "alone", "off"}
+    owners = {one.tenant for one in tenants.by_id.values() if is_oldest_sharer(one, tenants.by_id)}
+    assert owners == {"old", "other", "off"}
     assert tenants.by_id["young"].age > tenants.by_id["old"].age

@@ -231,6 +231,22 @@ def test_what_is_about_to_be_written_is_what_the_document_wishes(isolation: Any,
     assert wish_of(desired) == wish_of_spec("t1", document, source="entry/t1")
 
 
+def test_a_release_that_leaves_is_in_nobody_s_way() -> None:
+    old = ("t1-old", "t1")
+    services = (OpenService(namespace="t1-old", name="g", owner=old, node_ports=frozenset({30080})),)
+    there = Inventory(
+        classes=(ingress_class("t1", old),),
+        releases={old: (revision(1, "deployed", digest="abc"),)},
+        controllers=(controller("t1-old", "t1", owner=old, has_gateway_api=True),),
+        gateways=(gateway("t1-old", owner=old),),
+        services=services,
+    )
+    moving = wish("t1", has_gateway_api=True, node_ports=frozenset({30080}))
+    assert {one.reason for one in refusals(moving, there)} == {"ClassTaken", "GatewayApiTaken", "PortTaken"}
+    assert refusals(moving, there.without(old)) == []
+    assert there.without(("another", "t1")) == there
+
+
 PATHS = ("global", "gateway", "controller", "higress-core", "service", "ports", "name", "ingressClass", "httpPort")
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),

@@ -191,6 +191,26 @@ def kind_of(document: Any) -> Identity:
 # -- changes of mind
 
 
+def test_a_tenant_that_moves_to_where_it_can_not_be_goes_on_serving(
+    place: Place, cluster: Cluster, shared: str
+) -> None:
+    before = list_everything(cluster)
+    ports = {"gateway": {"httpPort": 8181, "httpsPort": 8182}}
+    for tenant, there in (("sitting", {"namespace": shared, "service": "sitting-gateway"}), ("drawn", {})):
+        isolation = {"isolation": "shared", "values": ports} if there else {}
+        place.provision(tenant, gateway=there, release={"profile": "dev", **isolation})
+        place.wait_for(tenant, "Ready", revision=1)
+    there = {"namespace": shared, "service": "drawn-gateway"}
+    place.provision("drawn", gateway=there, release={"profile": "dev", "isolation": "shared", "values": ports})
+    refused = place.wait_for("drawn", "Failed")
+    assert (refused.reason, refused.revision) == ("PortTaken", 1)
+    assert place.history("drawn") == [(1, "deployed")]
+    place.remove("configmaps", "sitting", "drawn")
+    for tenant in ("sitting", "drawn"):
+        place.wait_until_gone(tenant)
+    wait_for_listing(cluster, before | {kind_of(one) for one in run_time_objects(shared)}, SECONDS)
+
+
 def test_a_tenant_moves_to_another_namespace(place: Place, cluster: Cluster) -> None:
     before = list_everything(cluster)
     place.provision("moving")
