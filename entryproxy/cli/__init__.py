@@ -26,6 +26,8 @@ _COMMANDS = {
     "migrate": "entryproxy.cli.migrate",
 }
 """Each has `add_parser`, which says what to `run`."""
+_INTERRUPTED = 130
+"""As shells have it: 128 and the signal's number."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         complain(str(error))
         return error.status
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return _INTERRUPTED
     return status
 
 

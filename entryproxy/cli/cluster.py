@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from entryproxy.cli.access import ClusterAccess
 
 T = TypeVar("T")
-_INTERRUPTED = 130
-"""What shells say of a program that SIGINT ended."""
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +39,7 @@ def add_namespace_option(parser: argparse.ArgumentParser) -> None:
 
 def on_cluster(args: argparse.Namespace, work: Callable[[ClusterAccess], Awaitable[T]]) -> T:
     """What `work` gives, run against the cluster that the arguments name; raises CommandError."""
-    try:
-        return asyncio.run(_with_access(args, work))
-    except KeyboardInterrupt:
-        raise CommandError("interrupted", status=_INTERRUPTED) from None
+    return asyncio.run(_with_access(args, work))
 
 
 async def _with_access(args: argparse.Namespace, work: Callable[[ClusterAccess], Awaitable[T]]) -> T:

@@ -9,6 +9,10 @@ from entryproxy.model.tenant import Limits, Timeouts
 from entryproxy.routing.explain import CertificateView, Explanation, GatewayView, explain
 
 HOST_CHARACTERS_MAX = 255
+_PROVISIONING = {
+    "pending": "The gateway has not served yet: 503 until it answers.",
+    "failed": "The gateway has not served yet, and the last attempt failed: 503.",
+}
 _OUTCOMES = {
     "served": ("good", "Served"),
     "refusedAtTls": ("bad", "Refused in the TLS handshake"),
@@ -53,6 +57,7 @@ def _answer(explanation: Explanation) -> Html:
         ("Domain", explanation.domain_type or None),
         ("Certificate", _certificate(explanation.certificate)),
         ("Gateway", _gateway(explanation.gateway)),
+        ("Release", _PROVISIONING.get(explanation.provisioning)),
         ("Limits", _limits(explanation.limits)),
         ("Timeouts", _timeouts(explanation.timeouts)),
         ("Port 80", _redirect(explanation.https_redirect)),

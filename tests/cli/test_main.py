@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from entryproxy.cli import main
+
+KUBECONFIG = """\
+current-context: c
+contexts: [{{name: c, context: {{cluster: c, user: u}}}}]
+clusters: [{{name: c, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
+users: [{{name: u, user: {{token: t}}}}]
+"""
 
 
 @pytest.mark.parametrize(
@@ -76,3 +86,19 @@ def test_a_reader_that_has_enough_is_no_traceback() -> None:
     process.stdout.close()
     _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (1, b"")
+
+
+def test_who_is_interrupted_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(KUBECONFIG.format(port=silent.getsockname()[1]))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "entryproxy", "tenant", "list", "--kubeconfig", str(kubeconfig)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        asked, _ = silent.accept()
+        with asked:
+            process.send_signal(signal.SIGINT)
+            output = process.communicate(timeout=30)
+    assert (process.returncode, *output) == (130, b"", b"entryproxy: interrupted\n")

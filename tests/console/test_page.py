@@ -6,6 +6,7 @@ import re
 import socket
 import tempfile
 from html.parser import HTMLParser
+from typing import Literal
 
 import pytest
 
@@ -101,6 +102,19 @@ def test_the_certificate_that_ends_first_comes_first(state: PodState) -> None:
 )
 def test_it_explains(state: PodState, host: str, expected: str) -> None:
     assert expected in text_of(page.render(state, {"host": host}))
+
+
+@pytest.mark.parametrize(
+    ("provisioning", "expected"), [("pending", "has not served yet: 503"), ("failed", "last attempt")]
+)
+def test_it_tells_of_a_gateway_that_has_never_served(
+    state: PodState, provisioning: Literal["pending", "failed"], expected: str
+) -> None:
+    tenant = Tenant(
+        id="t", source="ns/t", domains=("a.example",), gateway_addresses=("g:80",), provisioning=provisioning
+    )
+    told = dataclasses.replace(state, snapshot=Snapshot.build(pod.snapshot().platform, [tenant]))
+    assert expected in text_of(page.render(told, {"host": "a.example"}))
 
 
 def test_everything_hostile_is_escaped(state: PodState) -> None:
