@@ -125,7 +125,8 @@ class Executor:
 
     async def _upgrade(self, release: DesiredRelease, from_revision: int) -> None:
         _check_highest(await self._revisions(release.name, release.namespace), from_revision)
-        await keep_replicas(self._client, release.namespace, release.gateway, HELM_FIELD_MANAGER)
+        if release.is_autoscaled:
+            await keep_replicas(self._client, release.namespace, release.gateway, HELM_FIELD_MANAGER)
         await self._helm.upgrade(release)
         _check_deployed(await self._revisions(release.name, release.namespace), release.digest)
 
@@ -134,7 +135,7 @@ class Executor:
         if to_revision not in {one.number for one in revisions}:
             raise HelmError("in_progress", f"there is no revision {to_revision} any more")
         await seal(self._client, namespace, name, _highest(revisions))
-        await keep_replicas(self._client, namespace, gateway, HELM_FIELD_MANAGER)
+        await keep_replicas(self._client, namespace, gateway, HELM_FIELD_MANAGER)  # the older manifest may say none
         await self._helm.rollback(name, namespace, to_revision)
         _check_deployed(await self._revisions(name, namespace))
 

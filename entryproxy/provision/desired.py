@@ -11,7 +11,7 @@ from entryproxy.model.tenant import TenantSpec
 from entryproxy.provision.digests import canonical_digest
 from entryproxy.provision.objects import Surroundings, namespace_objects
 from entryproxy.provision.state import Desired, DesiredRelease, Rendering
-from entryproxy.provision.values import core_values, for_chart, listeners, watched_namespace
+from entryproxy.provision.values import core_values, for_chart, is_autoscaled, listeners, watched_namespace
 
 POST_RENDERING_VERSION = 2
 """Raised with the rules by which rendered manifests are changed: every release is then upgraded once."""
@@ -68,6 +68,7 @@ def make_desired(
             digest=release_digest(chart, values, rendering, helm_version=helm_version),
             rendering=rendering,
             gateway=around.gateway_name,
+            is_autoscaled=is_autoscaled(core),
         ),
         definitions=tuple(definitions),
     )

@@ -51,8 +51,8 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
 
 class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
     """A Helm release as it should be. digest: of everything that makes it, at most 63 characters: equal digests need
-    no Helm. chart: a path to a packed chart, whose own digest is part of `digest`. gateway: the Deployment that
-    keeps its pods when a revision doesn't say how many."""
+    no Helm. chart: a path to a packed chart, whose own digest is part of `digest`. gateway: its Deployment;
+    is_autoscaled: the manifest doesn't say how many pods that has."""
 
     name: str
     namespace: str
@@ -62,6 +62,7 @@ class DesiredRelease(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     rendering: Rendering = Rendering()
     gateway: str
+    is_autoscaled: bool = False
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
