@@ -72,7 +72,7 @@ def _add_chart_options(parser: argparse.ArgumentParser, defaults: ControllerSett
     options.add_list_option(
         parser, "chart-registries", options.registry, "below which tenants may name oci:// charts", metavar="oci://…"
     )
-    options.add_option(parser, "charts-dir", _folder, "", "vendored charts, looked at first", metavar="DIR")
+    options.add_option(parser, "charts-dir", str, "", "vendored charts, looked at first", metavar="DIR")
     options.add_option(
         parser, "chart-plain-http", options.on_off, "off", "OCI registries speak plain HTTP", metavar="on|off"
     )
@@ -129,17 +129,13 @@ def _is_web_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _folder(text: str) -> str:
-    if text and not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
-    return text
-
-
 def run(args: argparse.Namespace) -> int:
     """Provision in the foreground, or say what would be done; the exit status. Raises CommandError."""
     from entryproxy.controller import main  # what only this command needs is loaded only for it
 
     settings = settings_from(args)
+    if settings.charts_dir and not Path(settings.charts_dir).is_dir():
+        raise CommandError(f"--charts-dir: {settings.charts_dir} is not a folder", status=2)
     try:
         if settings.dry_run:
             return print_rounds(main.preview(settings))

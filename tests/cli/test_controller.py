@@ -73,7 +73,7 @@ def test_bad_values(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--charts-dir", "/nowhere/charts", "'/nowhere/charts' is not a folder"),
+        ("--charts-dir", "/nowhere/charts", "/nowhere/charts is not a folder"),
         ("--chart-version", "^2", '"^2" is not one exact version such as "2.2.1"'),
         ("--chart", "https://charts.example/tiny", "of references by URL, only oci:// is one"),
         ("--chart-repository", "nonsense", "it is no URL with http:// or https:// and a host"),
@@ -88,7 +88,7 @@ def test_what_no_tenant_could_be_given(
     """Told at the start, where it can be mended; tenants would be blamed for it one by one."""
     assert main(["controller", option, value]) == 2
     complaint = capsys.readouterr().err
-    assert f"argument {option}: " in complaint
+    assert f"{option}: " in complaint
     assert message in complaint
 
 
