@@ -78,7 +78,7 @@ async def test_paced_traffic_fails_on_an_answer_that_is_no_success() -> None:
 async def test_the_api_server_from_memory_is_one_that_the_source_follows(tmp_path: Path) -> None:
     """The real source reads it, and a storm reaches the compiler change by change."""
     app = replay.Replay(3, "127.0.0.1:9").make_app()
-    runner = web.AppRunner(app, shutdown_timeout=0.1)  # its watches never end
+    runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]

@@ -48,7 +48,7 @@ EVERYTHING: dict[str, Any] = {
         "loadBalancerClass": "example.com/nlb",
         "loadBalancerSourceRanges": ["192.0.2.0/24"],
         "ipFamilyPolicy": "PreferDualStack",
-        "nodePorts": {"https": 30443, "http": 30080},
+        "nodePorts": {"https": 30043, "http": 30080},  # the cluster gives out those above 30085 by chance
     },
     "networkPolicy": {"egress": {"apiServer": ["192.0.2.1/32"], "gatewayPorts": [80, 8080]}},
     "metrics": {
